@@ -1,0 +1,543 @@
+// Every word that actors say to each other, in the order in which a request travels: client → gateway → raft → storage and
+// peers → raft → lock → lease → gateway → client. `Letters` at the end says who may say what to whom; it is the table of
+// contents of the system. Letters are plain data: they survive a structured clone and read well in a trace.
+
+import type { FencingToken, LeaseId, LogIndex, Millis, NodeId, RequestId, Term, WallTime } from "./scalars.ts";
+
+/** The actors of a node. `clients`, `storage` and `peers` do I/O and live in `src/transport`; `supervisor` is the main thread. */
+export type ActorName =
+  | "supervisor"
+  | "clients"
+  | "gateway"
+  | "raft"
+  | "storage"
+  | "peers"
+  | "lock"
+  | "lease"
+  | "region";
+
+// ── What a client asks, and what it is told ──────────────────────────────────────────────────────────────────────────
+
+/** What a client asks for, checked and clamped, independent of the interface that it used. */
+export type Operation = Write | Renew | Read;
+
+/** Goes through the log. */
+export type Write =
+  | { readonly type: "openLease"; readonly owner: string; readonly ttl: Millis }
+  | {
+      readonly type: "acquire";
+      readonly lock: string;
+      readonly owner: string;
+      /** The lease that shall hold the lock: one that the client opened, or an implicit one with this ttl. */
+      readonly under: { readonly lease: LeaseId } | { readonly ttl: Millis };
+      /** When the request came in, for people. */
+      readonly askedAt: WallTime;
+    }
+  | {
+      readonly type: "release";
+      readonly lock: string;
+      /** What the client knows of the grant it ends. Whatever is given must fit; at least `lease` or `token` is given. */
+      readonly grant: { readonly lease?: LeaseId; readonly token?: FencingToken; readonly owner?: string };
+    };
+
+/** Needs no log entry: the leader's timer is reset, and the answer waits for a confirmation round. */
+export type Renew = { readonly type: "renewLease"; readonly lease: LeaseId };
+
+/** Needs no log entry: the answer waits for a confirmation round. */
+export type Read = { readonly type: "check"; readonly lock: string };
+
+/** Who holds a lock. */
+export interface Holder {
+  readonly owner: string;
+  readonly lease: LeaseId;
+  readonly token: FencingToken;
+  readonly ttl: Millis;
+  /** When it was granted, for people. */
+  readonly grantedAt: WallTime;
+  /** How long the lease will last if it is not renewed. Filled in by the leader's lease actor; 0 until then. */
+  readonly remaining: Millis;
+}
+
+/** What came of an operation. An outcome is a value, never an error. */
+export type Outcome =
+  | { readonly type: "leaseOpened"; readonly lease: LeaseId; readonly ttl: Millis }
+  | { readonly type: "leaseRenewed"; readonly lease: LeaseId; readonly ttl: Millis }
+  | { readonly type: "granted"; readonly lease: LeaseId; readonly token: FencingToken; readonly ttl: Millis }
+  | { readonly type: "released"; readonly token: FencingToken }
+  /** `check`: somebody holds the lock. */
+  | { readonly type: "locked"; readonly holder: Holder }
+  /** `check`: nobody holds the lock. */
+  | { readonly type: "free" }
+  /** `acquire`: somebody else, or another lease of the same owner, holds the lock. */
+  | { readonly type: "held"; readonly holder: Holder }
+  /** A repeat of a request whose grant has ended since. It is never granted again. */
+  | { readonly type: "grantOver"; readonly token: FencingToken; readonly how: Ending }
+  /** No lease ever had this number. */
+  | { readonly type: "leaseUnknown"; readonly lease: LeaseId }
+  /** The lease has expired or was given up. */
+  | { readonly type: "leaseEnded"; readonly lease: LeaseId }
+  /** The lease belongs to `owner`, not to the one who asked. */
+  | { readonly type: "leaseOfAnother"; readonly owner: string }
+  /** `release`: nobody holds the lock, and the grant named is not known to have expired. */
+  | { readonly type: "notHeld" }
+  /** `release`: nobody holds the lock; the grant named has expired. */
+  | { readonly type: "grantExpired" }
+  /** `release`: another grant than the one named holds the lock. */
+  | { readonly type: "staleToken"; readonly holder: Holder }
+  /** `release`: the lock is held under another lease. */
+  | { readonly type: "heldByAnotherLease"; readonly holder: Holder }
+  /** `release`: the grant named is another owner's. */
+  | { readonly type: "heldByAnotherOwner"; readonly holder: Holder }
+  /** A repeat so late that what became of the request is no longer remembered. Nothing was done. */
+  | { readonly type: "forgotten" };
+
+/** How a grant ended. */
+export type Ending = "released" | "expired";
+
+/** Why the service did not even try, or cannot say what came of it. */
+export type Refusal =
+  /** No leader could be reached in time; nothing was done. */
+  | "no-leader"
+  /** The request was handed to a leader, and what came of it was not learned in time. */
+  | "unknown-outcome"
+  /** Too many requests, or too many bytes, are under way. */
+  | "overloaded"
+  /** The disk is nearly full: nothing new is begun, what is held can be renewed and released. */
+  | "disk-full"
+  /** This node is stopping. */
+  | "stopping";
+
+export type Answer = Outcome | { readonly type: "refused"; readonly refusal: Refusal };
+
+/** How this node sees its group, for status calls and readiness. */
+export interface Standing {
+  readonly role: "leader" | "follower" | "candidate";
+  readonly term: Term;
+  /** The leader if one is known; this node itself included. */
+  readonly leader: NodeId | null;
+  /** Where the leader serves its clients, if known: "host:port". */
+  readonly leaderAddress: string | null;
+  /** Whether the leader is this node or one that this node has a connection to. */
+  readonly leaderReachable: boolean;
+}
+
+/** How much the lock table of one node holds. */
+export interface Counts {
+  readonly leases: number;
+  readonly locks: number;
+  readonly fencingCounter: FencingToken;
+}
+
+// ── clients ↔ gateway ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Names one call of one client for as long as it is open. Chosen by `clients`, never used twice. */
+export type CallId = number;
+
+export type ClientsToGateway =
+  | {
+      readonly type: "request";
+      readonly call: CallId;
+      /** Equal for all repeats of one request; null if the client gave none and the gateway shall choose. */
+      readonly requestId: RequestId | null;
+      readonly operation: Operation;
+      /** How many bytes the request takes, for admission. */
+      readonly bytes: number;
+      /** How long the client will wait. */
+      readonly budget: Millis;
+    }
+  | { readonly type: "count"; readonly call: CallId }
+  /** The client is gone; the call needs no answer any more. */
+  | { readonly type: "cancelled"; readonly call: CallId };
+
+export type GatewayToClients =
+  | { readonly type: "answered"; readonly call: CallId; readonly answer: Answer }
+  | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts }
+  | { readonly type: "standing"; readonly standing: Standing };
+
+// ── gateway ↔ raft, lease, lock ──────────────────────────────────────────────────────────────────────────────────────
+
+/** What an entry of the log says. A kind that a node does not know stops that node: it must not be skipped. */
+export type Command =
+  /** The first entry of every term (Raft §8 in the paper, §6.4 in the thesis). */
+  | { readonly type: "noop" }
+  | {
+      readonly type: "write";
+      readonly requestId: RequestId;
+      /** The highest index that the first gateway knew to be applied when the request came in. A request that was born
+       *  longer ago than outcomes are remembered is not done: it may have been done before. */
+      readonly bornAt: LogIndex;
+      readonly write: Write;
+    }
+  /** Ends a lease that was overdue on the leader of `term`. Counts only in that term and only if the lease has not been
+   *  renewed through the log since, so that `renewals` is still its count. */
+  | { readonly type: "expire"; readonly lease: LeaseId; readonly renewals: number; readonly term: Term };
+
+/** Proposals and reads of a node that does not lead are dropped: whoever sent them learns from `standing`, `leading` or
+ *  `following` that he must turn elsewhere, and does so with everything that is still unanswered. */
+export type GatewayToRaft =
+  | { readonly type: "propose"; readonly commands: readonly Command[] }
+  | { readonly type: "read"; readonly queries: readonly Query[] };
+
+/** A question to the lock table, answered once a round has confirmed that this node still leads. */
+export type Query =
+  | { readonly type: "check"; readonly requestId: RequestId; readonly lock: string }
+  /** What is this lease? Asked by the lease actor about one that it does not know. */
+  | { readonly type: "lease"; readonly requestId: RequestId; readonly lease: LeaseId };
+
+export type GatewayToLease = {
+  readonly type: "renew";
+  readonly renewals: readonly { readonly requestId: RequestId; readonly lease: LeaseId }[];
+};
+
+export type GatewayToLock = { readonly type: "count"; readonly call: CallId };
+
+/** Told at every change, so that the gateway can route anew what is unanswered. */
+export type RaftToGateway = {
+  readonly type: "standing";
+  readonly role: Standing["role"];
+  readonly term: Term;
+  /** Where requests shall go; null while there is no leader, and while this one is handing its leadership over. */
+  readonly leader: NodeId | null;
+};
+
+/** Told to whoever acts only on the leader. `leading` may be told again in the same term: everything restarts then. */
+export type Leadership =
+  | { readonly type: "leading"; readonly term: Term }
+  | { readonly type: "following"; readonly term: Term };
+
+// ── raft ↔ storage ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Entry {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly command: Command;
+}
+
+/** What a node must remember to vote once per term (Raft §5.2, thesis §3.4). */
+export interface HardState {
+  readonly term: Term;
+  readonly votedFor: NodeId | null;
+}
+
+/** The last entry that a snapshot contains. */
+export interface SnapshotPosition {
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
+/** A part of a snapshot as it is stored and sent: bytes that only the snapshot codec understands. */
+export interface SnapshotChunk {
+  readonly position: SnapshotPosition;
+  /** Which of `chunks` this is, from 0. */
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly bytes: Uint8Array;
+  /** CRC-32 of `bytes`. */
+  readonly checksum: number;
+}
+
+export interface Envelope {
+  readonly type: "send";
+  readonly to: NodeId;
+  readonly message: RaftMessage;
+}
+
+export type RaftToStorage =
+  | {
+      readonly type: "append";
+      /** Written if not null. */
+      readonly hardState: HardState | null;
+      /** Consecutive. Whatever the log holds from the first of them on is replaced. */
+      readonly entries: readonly Entry[];
+      /** Sent, by way of `peers`, once everything above and before is durable. */
+      readonly release: readonly Envelope[];
+    }
+  /** The log up to and including `through` is in a snapshot and may go. */
+  | { readonly type: "compact"; readonly through: LogIndex }
+  /** Asks for a chunk of the newest snapshot, to be sent to `to`. */
+  | {
+      readonly type: "readChunk";
+      readonly to: NodeId;
+      readonly position: SnapshotPosition | null;
+      readonly chunk: number;
+    }
+  /** A chunk that the leader sent. After the last one the snapshot replaces this node's log and lock table. */
+  | { readonly type: "receiveChunk"; readonly from: NodeId; readonly chunk: SnapshotChunk };
+
+export type StorageToRaft =
+  /** The first letter of all. The lock actor is sent the snapshot at the same time and reports when it has it. */
+  | {
+      readonly type: "loaded";
+      readonly hardState: HardState;
+      readonly snapshot: SnapshotPosition | null;
+      readonly entries: readonly Entry[];
+    }
+  /** Everything up to this append is durable: this hard state, and the log with this last entry. */
+  | {
+      readonly type: "persisted";
+      readonly hardState: HardState;
+      readonly lastIndex: LogIndex;
+      readonly lastTerm: Term;
+    }
+  /** A snapshot of this node's own is durable. */
+  | { readonly type: "snapshotSaved"; readonly position: SnapshotPosition }
+  /** `chunk` is null if there is no such chunk any more; then the transfer starts again with the newest snapshot. */
+  | { readonly type: "chunkRead"; readonly to: NodeId; readonly chunk: SnapshotChunk | null }
+  /** A received chunk is stored; `next` is the one wanted next. */
+  | {
+      readonly type: "chunkReceived";
+      readonly from: NodeId;
+      readonly position: SnapshotPosition;
+      readonly next: number;
+    }
+  /** The last chunk is stored, the snapshot is this node's, and its log holds nothing else. */
+  | { readonly type: "snapshotInstalled"; readonly from: NodeId; readonly position: SnapshotPosition };
+
+/** Whether so little room is left on disk that nothing new shall be begun. Told at every change. */
+export type StorageToGateway = { readonly type: "room"; readonly scarce: boolean };
+
+// ── raft ↔ raft of another node, by way of peers ─────────────────────────────────────────────────────────────────────
+
+export type RaftMessage =
+  | {
+      readonly type: "preVoteRequest";
+      /** The term that the candidate would campaign in; its own is one less. */
+      readonly term: Term;
+      readonly lastIndex: LogIndex;
+      readonly lastTerm: Term;
+    }
+  | { readonly type: "preVoteResponse"; readonly term: Term; readonly granted: boolean }
+  | {
+      readonly type: "voteRequest";
+      readonly term: Term;
+      readonly lastIndex: LogIndex;
+      readonly lastTerm: Term;
+      /** The leader asked for this election itself: voters need not wait until they miss it (thesis §3.10). */
+      readonly transfer: boolean;
+    }
+  | { readonly type: "voteResponse"; readonly term: Term; readonly granted: boolean }
+  | {
+      readonly type: "appendRequest";
+      readonly term: Term;
+      readonly previousIndex: LogIndex;
+      readonly previousTerm: Term;
+      readonly entries: readonly Entry[];
+      readonly commitIndex: LogIndex;
+      /** Counts the leader's confirmation rounds; an answer repeats it. */
+      readonly round: number;
+      /** A digest of the leader's lock table, for comparison. */
+      readonly digest: StateDigest | null;
+    }
+  | {
+      readonly type: "appendResponse";
+      readonly term: Term;
+      readonly round: number;
+      /** Success: the log agrees with the leader's, durably, up to here. */
+      readonly matchIndex: LogIndex | null;
+      /** Failure: the term that conflicts at `previousIndex` (0 if the log is too short) and the first index of that term
+       *  (or the end of the log), thesis §3.5. */
+      readonly conflictTerm: Term;
+      readonly conflictIndex: LogIndex;
+    }
+  | { readonly type: "snapshotRequest"; readonly term: Term; readonly chunk: SnapshotChunk }
+  | {
+      readonly type: "snapshotResponse";
+      readonly term: Term;
+      readonly position: SnapshotPosition;
+      /** The chunk wanted next; equal to the number of chunks once the snapshot is installed. */
+      readonly next: number;
+      readonly installed: boolean;
+    }
+  /** Start an election at once (thesis §3.10). Counts only in `term` and only if the log ends at `lastIndex`. */
+  | { readonly type: "timeoutNow"; readonly term: Term; readonly lastIndex: LogIndex };
+
+/** What the lock table was after applying `index`: equal on every replica, or a replica is broken. */
+export interface StateDigest {
+  readonly index: LogIndex;
+  readonly digest: string;
+}
+
+export type PeersToRaft = { readonly type: "received"; readonly from: NodeId; readonly message: RaftMessage };
+
+// ── gateway ↔ gateway of another node, by way of peers ───────────────────────────────────────────────────────────────
+
+export interface ForwardedRequest {
+  readonly requestId: RequestId;
+  readonly bornAt: LogIndex;
+  readonly operation: Operation;
+  readonly bytes: number;
+  readonly budget: Millis;
+}
+
+export interface RequestAnswer {
+  readonly requestId: RequestId;
+  readonly answer: Answer;
+}
+
+export type GatewayToPeers =
+  | { readonly type: "forward"; readonly to: NodeId; readonly requests: readonly ForwardedRequest[] }
+  | { readonly type: "reply"; readonly to: NodeId; readonly answers: readonly RequestAnswer[] };
+
+export type PeersToGateway =
+  | { readonly type: "forwarded"; readonly from: NodeId; readonly requests: readonly ForwardedRequest[] }
+  | { readonly type: "replied"; readonly from: NodeId; readonly answers: readonly RequestAnswer[] }
+  /** A connection to another node came up, or went down (`clientAddress` null). */
+  | { readonly type: "link"; readonly node: NodeId; readonly clientAddress: string | null };
+
+// ── raft → lock → lease, storage, gateway ────────────────────────────────────────────────────────────────────────────
+
+export type RaftToLock =
+  | {
+      readonly type: "apply";
+      /** Consecutive and committed. */
+      readonly entries: readonly Entry[];
+      /** Whether this node proposed them, so that somebody here waits for the answers. */
+      readonly answer: boolean;
+    }
+  /** Every entry up to the read index has been sent before. */
+  | { readonly type: "read"; readonly queries: readonly Query[] }
+  /** Send storage a snapshot of the state as it is now. */
+  | { readonly type: "takeSnapshot" };
+
+export type LockToRaft =
+  /** The snapshot that storage sent is the state now; entries after `index` are wanted. */
+  { readonly type: "restored"; readonly index: LogIndex } | { readonly type: "digest"; readonly digest: StateDigest };
+
+/** What answers carry beside the lock table's word: how far the table is, so that the gateway can say of a request when it was born. */
+export type LockToGateway =
+  | { readonly type: "answers"; readonly applied: LogIndex; readonly answers: readonly RequestAnswer[] }
+  | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts };
+
+export type LockToLease =
+  /** What has become of leases, in the order of the log. */
+  | { readonly type: "changed"; readonly changes: readonly LeaseChange[] }
+  /** Answers that name a holder, to be passed on to the gateway with the time that is left. */
+  | { readonly type: "complete"; readonly answers: readonly RequestAnswer[] }
+  /** Answers to the lease actor's own queries. */
+  | {
+      readonly type: "leases";
+      readonly answers: readonly { requestId: RequestId; lease: LeaseId; outcome: LeaseOutcome }[];
+    };
+
+/** What the lock table knows of a lease. */
+export type LeaseOutcome = "live" | "unknown" | "ended";
+
+export type LeaseChange =
+  | { readonly type: "opened"; readonly lease: LeaseId; readonly ttl: Millis; readonly renewals: number }
+  /** Renewed through the log: its full span starts again, and an expiry with an older count is void. */
+  | { readonly type: "renewed"; readonly lease: LeaseId; readonly renewals: number }
+  | { readonly type: "ended"; readonly lease: LeaseId }
+  /** The first entry of `term` has been applied. */
+  | { readonly type: "termBegun"; readonly term: Term }
+  /** All leases are forgotten: a snapshot follows, as `opened`. */
+  | { readonly type: "cleared" };
+
+export type LeaseToGateway = { readonly type: "answers"; readonly answers: readonly RequestAnswer[] };
+
+export type LeaseToRaft =
+  | { readonly type: "propose"; readonly commands: readonly Command[] }
+  /** Asks for a confirmation round; `confirmed` repeats the ticket. */
+  | { readonly type: "confirm"; readonly ticket: number }
+  | { readonly type: "read"; readonly queries: readonly Query[] };
+
+export type RaftToLease = Leadership | { readonly type: "confirmed"; readonly ticket: number };
+
+// ── snapshots: lock ↔ storage ────────────────────────────────────────────────────────────────────────────────────────
+
+/** A lease, as it stands in the lock table. */
+export interface LeaseRecord {
+  readonly id: LeaseId;
+  readonly owner: string;
+  readonly ttl: Millis;
+  /** How often it was renewed through the log. */
+  readonly renewals: number;
+}
+
+/** A held lock, as it stands in the lock table. */
+export interface LockRecord {
+  readonly lock: string;
+  readonly owner: string;
+  readonly lease: LeaseId;
+  readonly token: FencingToken;
+  readonly grantedAt: WallTime;
+  /** The request that was granted. */
+  readonly requestId: RequestId;
+}
+
+/** What came of a write, kept until `index` is too long ago. */
+export interface RememberedOutcome {
+  readonly requestId: RequestId;
+  readonly index: LogIndex;
+  readonly outcome: Outcome;
+}
+
+/** The last grant of a lock that nobody holds, kept until `index` is too long ago. */
+export interface EndedGrant {
+  readonly lock: string;
+  readonly owner: string;
+  readonly lease: LeaseId;
+  readonly token: FencingToken;
+  readonly how: Ending;
+  readonly index: LogIndex;
+}
+
+/** A slice of the lock table. Slices in their order, records in theirs, are the whole of it. */
+export interface SnapshotSlice {
+  readonly position: SnapshotPosition;
+  readonly slice: number;
+  readonly last: boolean;
+  readonly counters: { readonly fencingToken: FencingToken; readonly leaseId: LeaseId };
+  readonly leases: readonly LeaseRecord[];
+  readonly locks: readonly LockRecord[];
+  readonly outcomes: readonly RememberedOutcome[];
+  readonly ended: readonly EndedGrant[];
+}
+
+export type LockToStorage = { readonly type: "snapshotTaken"; readonly slice: SnapshotSlice };
+export type StorageToLock = { readonly type: "restore"; readonly slice: SnapshotSlice };
+
+// ── who may say what to whom ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** Sender → receiver → what it may say. A letter that is not here does not compile. */
+export interface Letters {
+  supervisor: { raft: HandOver; gateway: Drain };
+  clients: { gateway: ClientsToGateway };
+  gateway: {
+    clients: GatewayToClients;
+    raft: GatewayToRaft;
+    lease: GatewayToLease;
+    lock: GatewayToLock;
+    peers: GatewayToPeers;
+  };
+  raft: {
+    storage: RaftToStorage;
+    peers: Envelope;
+    lock: RaftToLock;
+    lease: RaftToLease;
+    gateway: RaftToGateway;
+    region: Leadership;
+  };
+  storage: { raft: StorageToRaft; peers: Envelope; lock: StorageToLock; gateway: StorageToGateway };
+  peers: { raft: PeersToRaft; gateway: PeersToGateway };
+  lock: { raft: LockToRaft; lease: LockToLease; gateway: LockToGateway; storage: LockToStorage };
+  lease: { raft: LeaseToRaft; gateway: LeaseToGateway };
+  region: Record<never, never>;
+}
+
+/** Before a clean stop: hand the leadership over, if this node has it. */
+export type HandOver = { readonly type: "handOver" };
+/** Before a clean stop: refuse new calls, finish those under way. */
+export type Drain = { readonly type: "drain" };
+
+/** The timers of each actor. */
+export interface Timers {
+  supervisor: never;
+  clients: never;
+  gateway: "deadline" | "retry";
+  raft: "election" | "heartbeat" | "confirm" | "transfer";
+  storage: never;
+  peers: never;
+  lock: "slice";
+  lease: "tick";
+  region: never;
+}
