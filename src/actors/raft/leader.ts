@@ -1,0 +1,220 @@
+// What the leader of a term does: it appends what is proposed, keeps its followers' logs equal to its own, commits what a
+// majority holds, gives up when it no longer hears a majority (CheckQuorum), and hands its leadership over when asked.
+
+import { cancelTimer, send, setTimer } from "../actor.ts";
+import { isMajority, reachedByMajority } from "../electorate.ts";
+import { invariant } from "../invariant.ts";
+import type { Command, Entry, RaftMessage, SnapshotPosition, StorageToRaft } from "../messages.ts";
+import { type Instant, type LogIndex, logIndex, type NodeId } from "../scalars.ts";
+import { handToLock } from "./applying.ts";
+import { becomeFollower } from "./follower.ts";
+import { append, lastIndex, lastIndexWithin, termAt } from "./log.ts";
+import { awaitSnapshot, newProgress, type Progress, probeAt, succeed } from "./progress.ts";
+import { beginRoundIfDue, settleRounds } from "./reads.ts";
+import { beat, replicate } from "./replication.ts";
+import { type Leader, type RaftEffect, type RaftState, tell } from "./state.ts";
+
+type Message<Type extends RaftMessage["type"]> = Extract<RaftMessage, { type: Type }>;
+
+export function becomeLeader(state: RaftState, now: Instant): RaftEffect[] {
+  const next = logIndex(lastIndex(state.log) + 1);
+  const leader: Leader = {
+    type: "leader",
+    followers: new Map(state.peers.map((peer) => [peer, newProgress(next, now)])),
+    firstIndex: next,
+    proposals: [],
+    round: 0,
+    waiting: { queries: [], tickets: [] },
+    rounds: [],
+    transfer: null,
+  };
+  state.role = leader;
+  state.leader = state.self;
+  const beat: RaftEffect[] = state.peers.length > 0 ? [setTimer("heartbeat", state.config.node.heartbeatMs)] : [];
+  // Raft §8: an entry of its own term tells the leader what is committed.
+  return [cancelTimer("election"), ...beat, ...appendCommands(state, leader, [{ type: "noop" }])];
+}
+
+/** Appends at once while the disk is idle; what comes during a flush is appended together when it ends. */
+export function propose(state: RaftState, leader: Leader, commands: readonly Command[]): RaftEffect[] {
+  if (leader.transfer !== null) return [];
+  // An expiry is the judgement of one term's leader and worth nothing in another.
+  const current = commands.filter((command) => command.type !== "expire" || command.term === state.term);
+  if (state.durableIndex === lastIndex(state.log)) return appendCommands(state, leader, current);
+  for (const command of current) leader.proposals.push(command);
+  return [];
+}
+
+/** Own disk and followers are sent the entries at the same time (thesis §10.2.1). */
+function appendCommands(state: RaftState, leader: Leader, commands: readonly Command[]): RaftEffect[] {
+  if (commands.length === 0) return [];
+  const first = lastIndex(state.log) + 1;
+  const entries = commands.map(
+    (command, place): Entry => ({ index: logIndex(first + place), term: state.term, command }),
+  );
+  append(state.log, entries);
+  const effects: RaftEffect[] = [send("storage", { type: "append", hardState: null, entries, release: [] })];
+  for (const [to, follower] of leader.followers) effects.push(...replicate(state, leader, to, follower));
+  return effects;
+}
+
+/** The own log has become durable up to `durableIndex`. */
+export function onLogDurable(state: RaftState, leader: Leader): RaftEffect[] {
+  const effects = advanceCommit(state, leader);
+  if (state.durableIndex === lastIndex(state.log) && leader.proposals.length > 0) {
+    effects.push(...appendCommands(state, leader, leader.proposals.splice(0)));
+  }
+  return effects;
+}
+
+export function onHeartbeatTimeout(state: RaftState, leader: Leader, now: Instant): RaftEffect[] {
+  if (!hearsMajority(state, leader, now)) {
+    // CheckQuorum (thesis §6.2): a leader without a majority can do nothing but mislead.
+    return becomeFollower(state, { term: state.term, leader: null }, now);
+  }
+  const effects: RaftEffect[] = [setTimer("heartbeat", state.config.node.heartbeatMs), ...beat(state, leader)];
+  for (const [to, follower] of leader.followers) {
+    follower.probed = false;
+    effects.push(...replicate(state, leader, to, follower), ...keepSendingSnapshot(state, to, follower, now));
+  }
+  return effects;
+}
+
+function hearsMajority(state: RaftState, leader: Leader, now: Instant): boolean {
+  let heard = 1;
+  for (const follower of leader.followers.values()) {
+    if (now - follower.heardAt < state.config.node.electionMsMax) heard += 1;
+  }
+  return isMajority(heard, state.peers.length + 1);
+}
+
+export function onAppendResponse(
+  state: RaftState,
+  leader: Leader,
+  from: NodeId,
+  message: Message<"appendResponse">,
+  now: Instant,
+): RaftEffect[] {
+  const follower = hear(leader, from, now);
+  if (message.round > follower.round) follower.round = message.round;
+  const effects = settleRounds(state, leader);
+  if (message.matchIndex !== null) {
+    invariant(message.matchIndex <= lastIndex(state.log), "a follower has no more of this term than its leader");
+    if (follower.mode === "snapshot" && message.matchIndex < state.log.base.index) return effects;
+    succeed(follower, message.matchIndex);
+    effects.push(...advanceCommit(state, leader), ...transferIfReady(state, leader));
+  } else if (follower.mode !== "snapshot") {
+    const isNews = probeAt(follower, nextAfterConflict(state, message));
+    if (isNews && follower.nextIndex <= state.log.base.index) {
+      return [...effects, ...beginSnapshot(follower, from, now)];
+    }
+  }
+  effects.push(...replicate(state, leader, from, follower));
+  return effects;
+}
+
+/** Thesis §3.5: the last entry of the leader's that may agree, in one step for each term at odds. */
+function nextAfterConflict(state: RaftState, message: Message<"appendResponse">): LogIndex {
+  if (message.conflictTerm === 0) return logIndex(Math.min(message.conflictIndex, lastIndex(state.log) + 1));
+  const agreed = lastIndexWithin(state.log, message.conflictIndex, message.conflictTerm);
+  return logIndex(Math.min(agreed + 1, message.conflictIndex));
+}
+
+function hear(leader: Leader, from: NodeId, now: Instant): Progress {
+  const follower = leader.followers.get(from);
+  invariant(follower !== undefined, "a leader hears only members of its group");
+  follower.heardAt = now;
+  return follower;
+}
+
+/** Raft §5.4.2: only entries of the current term are committed by counting; those before them follow. */
+function advanceCommit(state: RaftState, leader: Leader): RaftEffect[] {
+  const held = [state.durableIndex, ...[...leader.followers.values()].map((follower) => follower.matchIndex)];
+  const reached = reachedByMajority(held);
+  if (reached <= state.commitIndex || termAt(state.log, reached) !== state.term) return [];
+  state.commitIndex = reached;
+  return [...handToLock(state), ...beginRoundIfDue(state, leader)];
+}
+
+// ── snapshots for followers that are too far behind ──────────────────────────────────────────────────────────────────
+
+function beginSnapshot(follower: Progress, to: NodeId, now: Instant): RaftEffect[] {
+  awaitSnapshot(follower, now);
+  return [askForChunk(to, null, 0)];
+}
+
+const askForChunk = (to: NodeId, position: SnapshotPosition | null, chunk: number): RaftEffect =>
+  send("storage", { type: "readChunk", to, position, chunk });
+
+/** A chunk or its answer may be lost: it is sent again after a while. */
+function keepSendingSnapshot(state: RaftState, to: NodeId, follower: Progress, now: Instant): RaftEffect[] {
+  if (follower.mode !== "snapshot") {
+    return follower.nextIndex <= state.log.base.index ? beginSnapshot(follower, to, now) : [];
+  }
+  const { snapshot } = follower;
+  if (snapshot === null || now - snapshot.askedAt < state.config.node.electionMsMin) return [];
+  snapshot.askedAt = now;
+  return [askForChunk(to, snapshot.position, snapshot.chunk)];
+}
+
+export function onChunkRead(
+  state: RaftState,
+  leader: Leader,
+  message: Extract<StorageToRaft, { type: "chunkRead" }>,
+  now: Instant,
+): RaftEffect[] {
+  const follower = leader.followers.get(message.to);
+  if (follower?.mode !== "snapshot") return [];
+  if (message.chunk === null) return beginSnapshot(follower, message.to, now);
+  const { position, chunk } = message.chunk;
+  follower.snapshot = { position, chunk, askedAt: now };
+  return [tell(message.to, { type: "snapshotRequest", term: state.term, chunk: message.chunk })];
+}
+
+export function onSnapshotResponse(
+  state: RaftState,
+  leader: Leader,
+  from: NodeId,
+  message: Message<"snapshotResponse">,
+  now: Instant,
+): RaftEffect[] {
+  const follower = hear(leader, from, now);
+  if (message.installed) {
+    succeed(follower, message.position.index);
+    return [...advanceCommit(state, leader), ...replicate(state, leader, from, follower)];
+  }
+  const { snapshot } = follower;
+  if (snapshot?.position?.index !== message.position.index || message.next === snapshot.chunk) return [];
+  follower.snapshot = { position: message.position, chunk: message.next, askedAt: now };
+  return [askForChunk(from, message.position, message.next)];
+}
+
+// ── handing leadership over (thesis §3.10) ───────────────────────────────────────────────────────────────────────────
+
+/** Stops proposals, confirmations and reads at once, brings the most complete follower up to date, and lets it campaign. */
+export function handOver(state: RaftState, leader: Leader, now: Instant): RaftEffect[] {
+  if (leader.transfer !== null) return [];
+  const heir = [...leader.followers]
+    .filter(([, follower]) => now - follower.heardAt < state.config.node.electionMsMin)
+    .sort(([, a], [, b]) => b.matchIndex - a.matchIndex)[0];
+  if (heir === undefined) return [];
+  leader.transfer = { to: heir[0], sent: false };
+  leader.waiting = { queries: [], tickets: [] };
+  leader.rounds.length = 0;
+  leader.proposals.length = 0;
+  return [setTimer("transfer", state.config.node.electionMsMin), ...transferIfReady(state, leader)];
+}
+
+function transferIfReady(state: RaftState, leader: Leader): RaftEffect[] {
+  const { transfer } = leader;
+  if (transfer === null || transfer.sent) return [];
+  if (leader.followers.get(transfer.to)?.matchIndex !== lastIndex(state.log)) return [];
+  transfer.sent = true;
+  return [tell(transfer.to, { type: "timeoutNow", term: state.term, lastIndex: lastIndex(state.log) })];
+}
+
+/** The heir has not taken over in time: this node leads on, and everything that stopped starts again. */
+export function onTransferTimeout(state: RaftState, leader: Leader): RaftEffect[] {
+  leader.transfer = null;
+  return beginRoundIfDue(state, leader);
+}
