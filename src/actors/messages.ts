@@ -471,7 +471,7 @@ export interface RememberedOutcome {
   readonly outcome: Outcome;
 }
 
-/** The last grant of a lock that nobody holds, kept until `index` is too long ago. */
+/** A grant that is over, kept until `index` is too long ago. */
 export interface EndedGrant {
   readonly lock: string;
   readonly owner: string;

@@ -54,11 +54,17 @@ const isSendingSnapshot = (state: RaftState): boolean =>
     (follower) => follower.snapshot !== null && follower.heardAt >= follower.snapshot.askedAt,
   );
 
-/** The lock actor's table is what the snapshot holds; now it can take entries. */
+/** The lock actor has restored a snapshot. If it is not the newest, the newest will be reported, too. */
 export function onRestored(state: RaftState, index: LogIndex): RaftEffect[] {
-  // A newer snapshot has been installed meanwhile: its restoration will be reported, too.
-  if (index !== state.snapshot.index) return [];
-  state.handedToLock = index;
+  state.restoredIndex = index;
+  return feedRestored(state);
+}
+
+/** Once the lock actor's table is what the newest snapshot holds, it can take the entries after it. Storage and lock report
+ *  on different ways, so either may be first. */
+export function feedRestored(state: RaftState): RaftEffect[] {
+  if (state.handedToLock !== null || state.restoredIndex !== state.snapshot.index) return [];
+  state.handedToLock = state.restoredIndex;
   return handToLock(state);
 }
 

@@ -5,7 +5,7 @@ import { cancelTimer, send, setTimerWithin } from "../actor.ts";
 import { invariant } from "../invariant.ts";
 import type { Entry, RaftMessage, SnapshotPosition, StorageToRaft } from "../messages.ts";
 import { type Instant, type LogIndex, logIndex, type NodeId, type Term, term } from "../scalars.ts";
-import { compareDigest, handToLock } from "./applying.ts";
+import { compareDigest, feedRestored, handToLock } from "./applying.ts";
 import { append, emptyLog, firstIndexOfTerm, isUpToDate, lastIndex, termAt } from "./log.ts";
 import { envelope, hearsLeader, type RaftEffect, type RaftState, tell, tellDurably } from "./state.ts";
 
@@ -206,5 +206,6 @@ export function onSnapshotInstalled(state: RaftState, message: Stored<"snapshotI
   state.durableIndex = position.index;
   state.commitIndex = position.index;
   state.handedToLock = null;
-  return [tellDurably(state, from, snapshotResponse(state, position, { next: 0, installed: true }))];
+  const answer = tellDurably(state, from, snapshotResponse(state, position, { next: 0, installed: true }));
+  return [answer, ...feedRestored(state)];
 }

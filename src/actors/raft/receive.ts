@@ -4,7 +4,7 @@
 import { type Behaviour, type Inbox, type Inspection, send } from "../actor.ts";
 import type { PeersToRaft, RaftMessage, RaftToGateway, StorageToRaft } from "../messages.ts";
 import type { Instant } from "../scalars.ts";
-import { onDigest, onRestored, onSnapshotSaved } from "./applying.ts";
+import { feedRestored, onDigest, onRestored, onSnapshotSaved } from "./applying.ts";
 import {
   becomeCandidate,
   onElectionTimeout,
@@ -120,8 +120,9 @@ function onLoaded(state: RaftState, message: Extract<StorageToRaft, { type: "loa
   state.durableIndex = lastIndex(state.log);
   state.commitIndex = state.snapshot.index;
   // Nobody to wait for: a group of one elects itself at once.
-  if (state.peers.length === 0) return becomeCandidate(state, { pre: false, transfer: false });
-  return [electionTimer(state)];
+  const begun =
+    state.peers.length === 0 ? becomeCandidate(state, { pre: false, transfer: false }) : [electionTimer(state)];
+  return [...begun, ...feedRestored(state)];
 }
 
 function onPersisted(

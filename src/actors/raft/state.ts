@@ -84,6 +84,8 @@ export interface RaftState {
   installing: boolean;
   /** How far the lock actor has been sent entries; null while it restores a snapshot. */
   handedToLock: LogIndex | null;
+  /** What the lock actor last restored. It may say so before storage has said which snapshot that was. */
+  restoredIndex: LogIndex | null;
   /** The lock table's digests at the last few agreed indexes. */
   readonly digests: StateDigest[];
   /** The leader's digest at an index that this node has not reached. */
@@ -114,6 +116,7 @@ export function start(config: Config): RaftState {
     snapshotUnderWay: false,
     installing: false,
     handedToLock: null,
+    restoredIndex: null,
     digests: [],
     digestAwaited: null,
     toldStanding: null,

@@ -1,0 +1,259 @@
+// The gateway: the one door through which requests enter a node. It decides which are admitted, under which id and for how
+// long they are tried, where they go, and to whom an answer belongs. It never decides what comes of a request.
+//
+// Invariants: every admitted call is answered exactly once or was cancelled; what is under way is bounded in number and
+// bytes; a request that another node sent is never sent on.
+
+import { type Behaviour, type Inbox, send, setTimer } from "../actor.ts";
+import { nextDeadline } from "../deadlines.ts";
+import type {
+  CallId,
+  ClientsToGateway,
+  ForwardedRequest,
+  PeersToGateway,
+  RaftToGateway,
+  RequestAnswer,
+} from "../messages.ts";
+import { after, between, type Instant, type LogIndex, logIndex, type Millis, millis, type NodeId } from "../scalars.ts";
+import {
+  answer,
+  answerOverdue,
+  lettersOf,
+  nothingOutgoing,
+  refuseCall,
+  refusePeer,
+  reply,
+  settles,
+} from "./answering.ts";
+import { retry, route, routeAnew } from "./routing.ts";
+import { tellStanding } from "./standing.ts";
+import {
+  admit,
+  beginsSomething,
+  type GatewayEffect,
+  type GatewayState,
+  hasRoom,
+  isPeer,
+  isSameOperation,
+  isWrite,
+  join,
+  ownRequestId,
+  type Pending,
+  remove,
+  start,
+  waitUntil,
+} from "./state.ts";
+
+/** Deadlines are looked at no more often than this, however many there are. */
+const deadlineStepMs: Millis = millis(10);
+
+function receive(state: GatewayState, message: Inbox<"gateway">, now: Instant): GatewayEffect[] {
+  switch (message.type) {
+    case "request":
+      return onRequest(state, message, now);
+    case "count":
+      return [send("lock", { type: "count", call: message.call })];
+    case "cancelled":
+      return onCancelled(state, message.call);
+    case "standing":
+      return onStanding(state, message, now);
+    case "answers":
+      return onAnswers(state, message, now);
+    case "counted":
+      return [send("clients", { type: "counted", call: message.call, counts: message.counts })];
+    case "forwarded":
+      return onForwarded(state, message.from, message.requests, now);
+    case "replied":
+      return onReplied(state, message.from, message.answers, now);
+    case "link":
+      return onLink(state, message, now);
+    case "room":
+      state.scarce = message.scarce;
+      return [];
+    case "drain":
+      state.draining = true;
+      return [];
+    case "timeout":
+      return message.timer === "deadline" ? onDeadline(state, now) : retry(state, now);
+  }
+}
+
+function onRequest(
+  state: GatewayState,
+  request: Extract<ClientsToGateway, { type: "request" }>,
+  now: Instant,
+): GatewayEffect[] {
+  const { call, operation, bytes } = request;
+  if (state.draining) return [refuseCall(state, call, "stopping")];
+  if (!hasRoom(state, bytes)) return [refuseCall(state, call, "overloaded")];
+  const caller = { from: { call }, deadline: after(now, request.budget) };
+
+  // A read or a renewal is always its own: the answer to an earlier one would be older than this call. A write under an id
+  // that stands for another one is no repeat either; it is done once, under an id of its own.
+  let requestId = isWrite(operation) ? request.requestId : null;
+  const known = requestId === null ? undefined : state.pending.get(requestId);
+  if (known !== undefined) {
+    if (isSameOperation(known.operation, operation)) {
+      join(state, known, caller, bytes);
+      return deadlineTimer(state, now);
+    }
+    requestId = null;
+  }
+  if (state.scarce && state.standing.leader === state.nodeId && beginsSomething(operation)) {
+    return [refuseCall(state, call, "disk-full")];
+  }
+  const born = { requestId: requestId ?? ownRequestId(state), operation, bytes, bornAt: state.applied };
+  const pending = admit(state, born, caller, now);
+  return [...deadlineTimer(state, now), ...route(state, [pending], now)];
+}
+
+/** The client is gone. What a leader may be doing for it still counts as under way; what nobody has begun is forgotten. */
+function onCancelled(state: GatewayState, call: CallId): GatewayEffect[] {
+  const requestId = state.calls.get(call);
+  if (requestId === undefined) return [];
+  state.calls.delete(call);
+  const pending = state.pending.get(requestId);
+  if (pending === undefined) return [];
+  pending.callers = pending.callers.filter(({ from }) => !("call" in from) || from.call !== call);
+  const isBegun = pending.sendings > 0 && isWrite(pending.operation);
+  if (pending.callers.length === 0 && !isBegun) remove(state, pending);
+  return [];
+}
+
+function onStanding(state: GatewayState, { role, term, leader }: RaftToGateway, now: Instant): GatewayEffect[] {
+  state.standing = { role, term, leader };
+  return [...tellStanding(state), ...routeAnew(state, now)];
+}
+
+/** From the lock actor, with how far the log is applied, or from the lease actor. */
+function onAnswers(
+  state: GatewayState,
+  message: { readonly answers: readonly RequestAnswer[]; readonly applied?: LogIndex },
+  now: Instant,
+): GatewayEffect[] {
+  const effects = giveAnswers(state, message.answers, now);
+  const { applied } = message;
+  if (applied === undefined || (state.applied !== null && applied <= state.applied)) return effects;
+  const isFirst = state.applied === null;
+  state.applied = applied;
+  return isFirst ? [...effects, ...route(state, state.pending.values(), now)] : effects;
+}
+
+function giveAnswers(state: GatewayState, answers: readonly RequestAnswer[], now: Instant): GatewayEffect[] {
+  const outgoing = nothingOutgoing();
+  const again: Pending[] = [];
+  for (const given of answers) {
+    const pending = answer(state, outgoing, given);
+    if (pending !== null) again.push(pending);
+  }
+  const effects = lettersOf(outgoing);
+  return again.length === 0 ? effects : [...effects, ...route(state, again, now)];
+}
+
+/**
+ * Requests of another node that takes this one for the leader. If another node leads they are dropped: the sender will learn
+ * who leads, or try again. While no leader is known they are held, for that may soon be this node. They are taken while this
+ * node drains as well, for as long as it leads.
+ */
+function onForwarded(
+  state: GatewayState,
+  from: NodeId,
+  requests: readonly ForwardedRequest[],
+  now: Instant,
+): GatewayEffect[] {
+  const { leader } = state.standing;
+  if (leader !== null && leader !== state.nodeId) return [];
+  const refusals = nothingOutgoing();
+  const admitted: Pending[] = [];
+  for (const request of requests) {
+    const { requestId, operation, bytes } = request;
+    const deadline = after(now, request.budget);
+    const known = state.pending.get(requestId);
+    if (known !== undefined) {
+      joinFromPeer(state, known, { from, request, deadline });
+    } else if (hasRoom(state, bytes)) {
+      const born = { requestId, operation, bytes, bornAt: request.bornAt };
+      admitted.push(admit(state, born, { from: { node: from }, deadline }, now));
+    } else {
+      reply(refusals, from, { requestId, answer: refusePeer(state, "overloaded") });
+    }
+  }
+  return [...deadlineTimer(state, now), ...lettersOf(refusals), ...route(state, admitted, now)];
+}
+
+/** A request that is under way here comes from another node as well, or once more. It gets the answer if it is the same;
+ *  what cannot join now comes again. */
+function joinFromPeer(
+  state: GatewayState,
+  pending: Pending,
+  { from, request, deadline }: { from: NodeId; request: ForwardedRequest; deadline: Instant },
+): void {
+  if (!isSameOperation(pending.operation, request.operation)) return;
+  if (pending.bornAt === null || request.bornAt < pending.bornAt) pending.bornAt = request.bornAt;
+  const waiting = pending.callers.find((caller) => isPeer(caller, from));
+  if (waiting === undefined) {
+    if (hasRoom(state, request.bytes)) join(state, pending, { from: { node: from }, deadline }, request.bytes);
+  } else if (deadline > waiting.deadline) {
+    waiting.deadline = deadline;
+    waitUntil(state, pending, deadline);
+  }
+}
+
+function onReplied(
+  state: GatewayState,
+  from: NodeId,
+  answers: readonly RequestAnswer[],
+  now: Instant,
+): GatewayEffect[] {
+  const settling = answers.filter((given) => settles(given, state.pending.get(given.requestId), from));
+  return giveAnswers(state, settling, now);
+}
+
+/** What was on its way to the leader when the connection broke is sent again when it is back. */
+function onLink(
+  state: GatewayState,
+  { node, clientAddress }: Extract<PeersToGateway, { type: "link" }>,
+  now: Instant,
+): GatewayEffect[] {
+  const known = state.links.get(node);
+  if (clientAddress !== null) state.links.set(node, { clientAddress, up: true });
+  else if (known !== undefined) state.links.set(node, { clientAddress: known.clientAddress, up: false });
+  for (const pending of state.pending.values()) if (pending.sentTo === node) pending.sentTo = null;
+  const effects = tellStanding(state);
+  if (clientAddress === null || node !== state.standing.leader) return effects;
+  return [...effects, ...route(state, state.pending.values(), now)];
+}
+
+function onDeadline(state: GatewayState, now: Instant): GatewayEffect[] {
+  state.deadlineAt = null;
+  const effects = answerOverdue(state, now);
+  return [...effects, ...deadlineTimer(state, now)];
+}
+
+/** Sets the one timer for all deadlines, unless it runs out early enough as it is. */
+function deadlineTimer(state: GatewayState, now: Instant): GatewayEffect[] {
+  const next = nextDeadline(state.deadlines);
+  if (next === null) return [];
+  const span = millis(Math.max(between(now, next), deadlineStepMs));
+  const at = after(now, span);
+  if (state.deadlineAt !== null && state.deadlineAt <= at) return [];
+  state.deadlineAt = at;
+  return [setTimer("deadline", span)];
+}
+
+/** Admission, deadlines and forwarding. */
+export const gateway: Behaviour<"gateway", GatewayState> = {
+  start,
+  receive,
+  inspect: (state) => ({
+    inflight: state.inflight,
+    inflightBytes: state.inflightBytes,
+    requestsAnswered: state.answered,
+    refusedNoLeader: state.refused["no-leader"],
+    refusedUnknownOutcome: state.refused["unknown-outcome"],
+    refusedOverloaded: state.refused.overloaded,
+    refusedDiskFull: state.refused["disk-full"],
+    refusedStopping: state.refused.stopping,
+    applied: state.applied ?? logIndex(0),
+  }),
+};

@@ -1,0 +1,144 @@
+// Where requests go: to the actors of this node while it leads, to the leader's gateway while another node does, nowhere
+// while no leader is known. Only what waits here is forwarded: what another node's gateway sent is never sent on, so there
+// are no chains and no loops. What is sent twice is done once, because the lock table knows a request by its id.
+
+import { send, setTimer } from "../actor.ts";
+import type { Command, ForwardedRequest, GatewayToLease, Query, Write } from "../messages.ts";
+import { after, between, type Instant, logIndex, type NodeId } from "../scalars.ts";
+import { answer, lettersOf, nothingOutgoing, refused } from "./answering.ts";
+import { beginsSomething, type GatewayEffect, type GatewayState, isWrite, type Pending, remove } from "./state.ts";
+
+/** Sends those of `requests` that are to be sent and can be. */
+export function route(state: GatewayState, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
+  const { leader } = state.standing;
+  if (leader === null) return [];
+  if (leader === state.nodeId) return routeHere(state, requests, now);
+  return forward(state, leader, requests, now);
+}
+
+/** Sends everything that is unanswered, wherever it was sent before. What nobody waits for any more is not sent again. */
+export function routeAnew(state: GatewayState, now: Instant): GatewayEffect[] {
+  for (const pending of state.pending.values()) {
+    pending.sentTo = null;
+    if (pending.callers.length === 0) remove(state, pending);
+  }
+  return route(state, state.pending.values(), now);
+}
+
+function routeHere(state: GatewayState, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
+  const outgoing = nothingOutgoing();
+  const commands: Command[] = [];
+  const queries: Query[] = [];
+  const renewals: GatewayToLease["renewals"][number][] = [];
+  for (const pending of requests) {
+    if (pending.sentTo !== null) continue;
+    const { requestId, operation } = pending;
+    switch (operation.type) {
+      case "check":
+        queries.push({ type: "check", requestId, lock: operation.lock });
+        break;
+      case "renewLease":
+        renewals.push({ requestId, lease: operation.lease });
+        break;
+      case "openLease":
+      case "acquire":
+      case "release":
+        // Refused only if nothing can have been done: else it may be the repeat of what was begun while there was room.
+        if (state.scarce && beginsSomething(operation) && pending.sendings === 0) {
+          answer(state, outgoing, { requestId, answer: refused("disk-full") });
+          continue;
+        }
+        if (!isBorn(state, pending, now)) continue;
+        commands.push(writeCommand(pending, operation));
+        break;
+    }
+    noteSending(pending, state.nodeId, now);
+  }
+  const effects = lettersOf(outgoing);
+  if (commands.length > 0) effects.push(send("raft", { type: "propose", commands }));
+  if (queries.length > 0) effects.push(send("raft", { type: "read", queries }));
+  if (renewals.length > 0) effects.push(send("lease", { type: "renew", renewals }));
+  if (renewals.length > 0 || bornWithoutWord(state) !== null) effects.push(...retryTimer(state));
+  return effects;
+}
+
+function forward(state: GatewayState, leader: NodeId, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
+  const reachable = state.links.get(leader)?.up === true;
+  const forwarded: ForwardedRequest[] = [];
+  for (const pending of requests) {
+    if (pending.sentTo !== null) continue;
+    // The node that sent it learns of the leader itself, and sends it there.
+    pending.callers = pending.callers.filter(({ from }) => "call" in from);
+    if (pending.callers.length === 0) {
+      remove(state, pending);
+      continue;
+    }
+    const budget = between(now, pending.until);
+    if (!reachable || budget <= 0 || !isBorn(state, pending, now)) continue;
+    const { requestId, operation, bytes } = pending;
+    forwarded.push({ requestId, bornAt: pending.bornAt ?? logIndex(0), operation, bytes, budget });
+    noteSending(pending, leader, now);
+  }
+  if (forwarded.length === 0) return bornWithoutWord(state) === null ? [] : retryTimer(state);
+  return [send("peers", { type: "forward", to: leader, requests: forwarded }), ...retryTimer(state)];
+}
+
+/**
+ * Says of a write when it was born, and whether it may be sent. `bornAt` must not be above the index that is truly applied at
+ * the birth, or a repeat that comes after its outcome was forgotten could be done again; the lower it is, the sooner a
+ * request is taken for such a repeat. So a node that has not yet learned how far its log is applied keeps writes back for a
+ * while; then it takes the log for a young one, and 0 for the index, which is never too high.
+ */
+function isBorn(state: GatewayState, pending: Pending, now: Instant): boolean {
+  pending.bornAt ??= state.applied;
+  if (pending.bornAt !== null || !isWrite(pending.operation)) return true;
+  state.unbornSince ??= now;
+  return false;
+}
+
+const bornWithoutWord = ({ applied, unbornSince, retryMs }: GatewayState): Instant | null =>
+  applied !== null || unbornSince === null ? null : after(unbornSince, retryMs);
+
+const writeCommand = ({ requestId, bornAt }: Pending, write: Write): Command => ({
+  type: "write",
+  requestId,
+  bornAt: bornAt ?? logIndex(0),
+  write,
+});
+
+function noteSending(pending: Pending, to: NodeId, now: Instant): void {
+  pending.sendings += 1;
+  pending.sentTo = to;
+  pending.sentAt = now;
+}
+
+/** Whether a request is sent again if it stays unanswered. What raft was given never is: raft says when it drops it. A renewal
+ *  is, because the lease actor may learn a little later than the gateway that this node leads. */
+const isRetried = (state: GatewayState, { sentTo, operation }: Pending): boolean =>
+  sentTo !== null && (sentTo !== state.nodeId || operation.type === "renewLease");
+
+/** Sets the timer for what has just been sent, unless it is set already. */
+function retryTimer(state: GatewayState): GatewayEffect[] {
+  if (state.retrying) return [];
+  state.retrying = true;
+  return [setTimer("retry", state.retryMs)];
+}
+
+/** Sends again what has stayed unanswered for `retryMs`: the leader may have dropped it, or its answer was lost. */
+export function retry(state: GatewayState, now: Instant): GatewayEffect[] {
+  state.retrying = false;
+  let next = bornWithoutWord(state);
+  if (next !== null && next <= now) {
+    state.applied = logIndex(0);
+    next = null;
+  }
+  for (const pending of state.pending.values()) {
+    if (!isRetried(state, pending) || pending.callers.length === 0) continue;
+    const at = after(pending.sentAt, state.retryMs);
+    if (at <= now) pending.sentTo = null;
+    else if (next === null || at < next) next = at;
+  }
+  if (next === null) return route(state, state.pending.values(), now);
+  state.retrying = true;
+  return [setTimer("retry", between(now, next)), ...route(state, state.pending.values(), now)];
+}

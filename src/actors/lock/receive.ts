@@ -1,0 +1,165 @@
+// The lock actor: applies what raft has committed to the lock table, answers questions to it, and takes and restores its
+// snapshots. It decides nothing that is not in the log, and is the only one who knows what came of a write.
+
+import { type Behaviour, type Effect, type Inbox, send, setTimer } from "../actor.ts";
+import { invariant } from "../invariant.ts";
+import type { Entry, LeaseChange, LockToLease, Outcome, Query, RequestAnswer, SnapshotSlice } from "../messages.ts";
+import { millis } from "../scalars.ts";
+import { apply, holder, leaseOutcome } from "./apply.ts";
+import { addSlice, capture, finishRestoration, nextSlice } from "./snapshot.ts";
+import { type LockState, startLock } from "./state.ts";
+import { stateDigest } from "./table.ts";
+
+type Effects = Effect<"lock">[];
+
+/** The most changes in one letter after a snapshot was restored. */
+const changesMax = 4096;
+/** The gateway is told how far entries are applied at least this often, in entries. */
+const tellEntriesMax = 1024;
+
+function receive(state: LockState, message: Inbox<"lock">): Effects {
+  switch (message.type) {
+    case "apply":
+      return onApply(state, message.entries, { isAwaited: message.answer });
+    case "read":
+      return onRead(state, message.queries);
+    case "count":
+      return onCount(state, message.call);
+    case "takeSnapshot":
+      return onTakeSnapshot(state);
+    case "timeout":
+      return sendSlice(state);
+    case "restore":
+      return onRestore(state, message.slice);
+  }
+}
+
+// Changes go out before answers: the lease actor knows a lease before anybody else hears of it.
+function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { isAwaited: boolean }): Effects {
+  const { table } = state;
+  const changes: LeaseChange[] = [];
+  const answers: RequestAnswer[] = [];
+  const digests: Effects = [];
+  for (const entry of entries) {
+    const applied = apply(table, entry, state.requestsRemembered);
+    for (const change of applied.changes) changes.push(change);
+    if (isAwaited && entry.command.type === "write" && applied.outcome !== null) {
+      answers.push({ requestId: entry.command.requestId, answer: applied.outcome });
+    }
+    if (entry.index % state.digestEntries === 0) {
+      digests.push(send("raft", { type: "digest", digest: { index: entry.index, digest: stateDigest(table) } }));
+    }
+  }
+  const effects: Effects = [];
+  if (changes.length > 0) effects.push(send("lease", { type: "changed", changes }));
+  effects.push(...answerAll(state, answers), ...digests);
+  return effects;
+}
+
+function onRead(state: LockState, queries: readonly Query[]): Effects {
+  const { table } = state;
+  const answers: RequestAnswer[] = [];
+  const leases: Extract<LockToLease, { type: "leases" }>["answers"][number][] = [];
+  for (const query of queries) {
+    switch (query.type) {
+      case "check": {
+        const lock = table.locks.get(query.lock);
+        const outcome: Outcome =
+          lock === undefined ? { type: "free" } : { type: "locked", holder: holder(table, lock) };
+        answers.push({ requestId: query.requestId, answer: outcome });
+        break;
+      }
+      case "lease":
+        leases.push({
+          requestId: query.requestId,
+          lease: query.lease,
+          outcome: leaseOutcome(table, query.lease),
+        });
+    }
+  }
+  const effects = answerAll(state, answers);
+  if (leases.length > 0) effects.push(send("lease", { type: "leases", answers: leases }));
+  return effects;
+}
+
+/** Answers that name a holder go by way of the lease actor, which knows how much time the holder has left. */
+function answerAll(state: LockState, answers: readonly RequestAnswer[]): Effects {
+  const effects: Effects = [];
+  const naming = answers.filter(({ answer }) => "holder" in answer);
+  if (naming.length > 0) effects.push(send("lease", { type: "complete", answers: naming }));
+  const others = naming.length === 0 ? answers : answers.filter(({ answer }) => !("holder" in answer));
+  // A gateway that knew too little would take a new request for one that is too old; so it is told even if nobody waits.
+  const tellEntries = Math.min(tellEntriesMax, Math.ceil(state.requestsRemembered / 4));
+  const isBehind = state.table.index - state.indexTold >= tellEntries;
+  if (others.length > 0 || isBehind) effects.push(tellGateway(state, others));
+  return effects;
+}
+
+function tellGateway(state: LockState, answers: readonly RequestAnswer[]): Effect<"lock"> {
+  const { index } = state.table;
+  state.indexTold = index;
+  return send("gateway", { type: "answers", applied: index, answers });
+}
+
+function onCount({ table }: LockState, call: number): Effects {
+  const counts = { leases: table.leases.size, locks: table.locks.size, fencingCounter: table.fencingToken };
+  return [send("gateway", { type: "counted", call, counts })];
+}
+
+/** One snapshot at a time: while one is on its way it is the answer to whoever asks for another. */
+function onTakeSnapshot(state: LockState): Effects {
+  if (state.capture !== null) return [];
+  state.capture = capture(state.table);
+  return sendSlice(state);
+}
+
+/** One slice at a time, with whatever else is in the mailbox in between. */
+function sendSlice(state: LockState): Effects {
+  if (state.capture === null) return [];
+  const slice = nextSlice(state.capture, state.sliceRecords);
+  if (slice.last) state.capture = null;
+  const sent = send("storage", { type: "snapshotTaken", slice } as const);
+  return slice.last ? [sent] : [sent, setTimer("slice", millis(0))];
+}
+
+/**
+ * The table under construction replaces the one in use when its last slice is there. A capture that is under way is of an
+ * older position, which storage and raft have given up as well.
+ */
+function onRestore(state: LockState, slice: SnapshotSlice): Effects {
+  state.restoration = addSlice(state.restoration, slice);
+  if (!slice.last) return [];
+  const table = finishRestoration(state.restoration);
+  invariant(table.index >= state.table.index, "a snapshot takes nothing back that was applied");
+  state.table = table;
+  state.restoration = null;
+  state.capture = null;
+  const changes: LeaseChange[] = [{ type: "cleared" }];
+  for (const { id, ttl, renewals } of table.leases.values()) {
+    changes.push({ type: "opened", lease: id, ttl, renewals });
+  }
+  const effects: Effects = [];
+  for (let from = 0; from < changes.length; from += changesMax) {
+    effects.push(send("lease", { type: "changed", changes: changes.slice(from, from + changesMax) }));
+  }
+  effects.push(tellGateway(state, []), send("raft", { type: "restored", index: table.index }));
+  return effects;
+}
+
+/** The replicated lock table of this node. */
+export const lock: Behaviour<"lock", LockState> = {
+  start: startLock,
+  receive,
+  inspect: ({ table, capture }) => ({
+    leases: table.leases.size,
+    locks: table.locks.size,
+    fencingToken: table.fencingToken,
+    leaseId: table.leaseId,
+    outcomes: table.outcomes.size,
+    endedGrants: table.ended.size,
+    appliedIndex: table.index,
+    appliedTerm: table.term,
+    snapshotUnderWay: capture === null ? 0 : 1,
+    digest: stateDigest(table),
+  }),
+};

@@ -1,0 +1,102 @@
+// The lock table as slices: taken apart for storage, put together from storage. Records are immutable, so copying the
+// references captures the table at one moment; the slices are made from the copies while the table goes on.
+
+import { invariant } from "../invariant.ts";
+import type {
+  EndedGrant,
+  LeaseRecord,
+  LockRecord,
+  RememberedOutcome,
+  SnapshotPosition,
+  SnapshotSlice,
+} from "../messages.ts";
+import { emptyTable, putEnded, putLease, putLock, remember, type Table } from "./table.ts";
+
+/** The table as it was at `position`, and how much of it has been made into slices. */
+export interface Capture {
+  readonly position: SnapshotPosition;
+  readonly counters: SnapshotSlice["counters"];
+  readonly leases: readonly LeaseRecord[];
+  readonly locks: readonly LockRecord[];
+  readonly outcomes: readonly RememberedOutcome[];
+  readonly ended: readonly EndedGrant[];
+  slices: number;
+  records: number;
+}
+
+/** A table under construction. The derived parts follow when the last slice is there. */
+export interface Restoration {
+  readonly position: SnapshotPosition;
+  readonly table: Table;
+  readonly locks: LockRecord[];
+  readonly outcomes: RememberedOutcome[];
+  readonly ended: EndedGrant[];
+  slices: number;
+}
+
+export const capture = (table: Table): Capture => ({
+  position: { index: table.index, term: table.term },
+  counters: { fencingToken: table.fencingToken, leaseId: table.leaseId },
+  leases: [...table.leases.values()],
+  locks: [...table.locks.values()],
+  outcomes: [...table.outcomes.values()],
+  ended: [...table.ended.values()],
+  slices: 0,
+  records: 0,
+});
+
+/** The next `recordsMax` records: leases first, then locks, outcomes and ended grants. */
+export function nextSlice(capture: Capture, recordsMax: number): SnapshotSlice {
+  const from = capture.records;
+  const to = from + recordsMax;
+  let before = 0;
+  const part = <Item>(records: readonly Item[]): readonly Item[] => {
+    const slice = records.slice(Math.max(from - before, 0), Math.max(to - before, 0));
+    before += records.length;
+    return slice;
+  };
+  const slice = {
+    position: capture.position,
+    slice: capture.slices,
+    counters: capture.counters,
+    leases: part(capture.leases),
+    locks: part(capture.locks),
+    outcomes: part(capture.outcomes),
+    ended: part(capture.ended),
+    last: to >= before,
+  };
+  capture.slices += 1;
+  capture.records = to;
+  return slice;
+}
+
+/** Takes a slice in; the first of a snapshot starts anew, whatever was under way before. */
+export function addSlice(current: Restoration | null, slice: SnapshotSlice): Restoration {
+  const restoration = slice.slice === 0 ? beginRestoration(slice) : current;
+  invariant(restoration !== null && restoration.slices === slice.slice, "slices of a snapshot come in their order");
+  invariant(restoration.position.index === slice.position.index, "slices of two snapshots are not mixed");
+  for (const lease of slice.leases) putLease(restoration.table, lease);
+  // One by one: a slice may be longer than the arguments of a call.
+  for (const lock of slice.locks) restoration.locks.push(lock);
+  for (const outcome of slice.outcomes) restoration.outcomes.push(outcome);
+  for (const ended of slice.ended) restoration.ended.push(ended);
+  restoration.slices += 1;
+  return restoration;
+}
+
+function beginRestoration({ position, counters }: SnapshotSlice): Restoration {
+  const table = emptyTable();
+  table.index = position.index;
+  table.term = position.term;
+  table.fencingToken = counters.fencingToken;
+  table.leaseId = counters.leaseId;
+  return { position, table, locks: [], outcomes: [], ended: [], slices: 0 };
+}
+
+/** The whole table, once the last slice is in. Its queues are sorted again, whatever order the records came in. */
+export function finishRestoration({ table, locks, outcomes, ended }: Restoration): Table {
+  for (const lock of locks.sort((a, b) => a.token - b.token)) putLock(table, lock);
+  for (const outcome of outcomes.sort((a, b) => a.index - b.index)) remember(table, outcome);
+  for (const grant of ended.sort((a, b) => a.index - b.index)) putEnded(table, grant);
+  return table;
+}

@@ -1,0 +1,29 @@
+// What the lock actor keeps: the replicated table, and how far it has told others about it.
+
+import type { Config } from "../config.ts";
+import { type LogIndex, logIndex } from "../scalars.ts";
+import type { Capture, Restoration } from "./snapshot.ts";
+import { emptyTable, type Table } from "./table.ts";
+
+export interface LockState {
+  readonly requestsRemembered: number;
+  readonly digestEntries: number;
+  readonly sliceRecords: number;
+  table: Table;
+  /** The snapshot that is being sent to storage. */
+  capture: Capture | null;
+  /** The snapshot that is being received from storage. */
+  restoration: Restoration | null;
+  /** How far the gateway knows that entries have been applied. */
+  indexTold: LogIndex;
+}
+
+export const startLock = ({ cluster, node }: Config): LockState => ({
+  requestsRemembered: cluster.requestsRemembered,
+  digestEntries: cluster.digestEntries,
+  sliceRecords: node.sliceRecords,
+  table: emptyTable(),
+  capture: null,
+  restoration: null,
+  indexTold: logIndex(0),
+});

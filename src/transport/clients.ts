@@ -1,0 +1,104 @@
+// The resident `clients`: gRPC and HTTP for clients. It turns bytes into letters to the gateway and answers into bytes; it
+// decides nothing. What each interface says stands in `clients/`.
+
+import { setLogger } from "@grpc/grpc-js";
+import type { Standing } from "../actors/messages.ts";
+import { wallTime } from "../actors/scalars.ts";
+import { adopter } from "./clients/adopted.ts";
+import { newCalls } from "./clients/calls.ts";
+import { newOpenStreams } from "./clients/grpc-calls.ts";
+import { newGrpcServer, openGrpcServer } from "./clients/grpc-server.ts";
+import { newHealth } from "./clients/health.ts";
+import { newHttpServer, openHttpServer } from "./clients/http.ts";
+import { newLeased } from "./clients/leased.ts";
+import { newMetrics } from "./clients/metrics.ts";
+import type { Desk } from "./clients/procedure.ts";
+import { addReflection } from "./clients/reflection.ts";
+import { addLeasedRoutes, addNodeRoutes, notReadyReason } from "./clients/routes.ts";
+import {
+  addLeasedService,
+  addStatelessService,
+  leasedService,
+  statelessService,
+  unaryPaths,
+} from "./clients/services.ts";
+import type { Resident, StartResident } from "./resident.ts";
+
+/** How long calls that are under way may take to end when the node stops. */
+const graceMs = 2_000;
+
+const services = [statelessService, leasedService];
+const listed = [...services, "grpc.health.v1.Health"];
+
+export const startClients: StartResident<"clients"> = async (surroundings) => {
+  const { settings, log, now, inspectNode } = surroundings;
+  const post: Desk["post"] = (letter) => surroundings.post("gateway", letter);
+  let standing: Standing | null = null;
+  const calls = newCalls(post);
+  const desk: Desk = {
+    settings,
+    post,
+    now,
+    wallNow: () => wallTime(Date.now()),
+    calls,
+    standing: () => standing,
+  };
+  const notReady = (): string | null => (calls.isClosed() ? "the node is stopping" : notReadyReason(standing));
+
+  // What grpc-js has to say is about clients' mistakes: it must not fill the operator's terminal.
+  const quiet = (...words: unknown[]): void => log.debug({ words }, "grpc");
+  setLogger({ error: quiet, info: quiet, debug: quiet });
+
+  const metrics = newMetrics(inspectNode, settings.version);
+  const leased = newLeased(desk);
+  const streams = newOpenStreams();
+  const health = newHealth(services);
+  const server = newGrpcServer(settings);
+  addStatelessService(server, desk, metrics);
+  addLeasedService(server, desk, leased, metrics, streams);
+  health.addTo(adopter(server, streams));
+  addReflection(adopter(server, streams), listed);
+  const app = newHttpServer(settings);
+  addLeasedRoutes(app, desk, leased, metrics);
+  addNodeRoutes(app, metrics, notReady);
+
+  const grpc = await openGrpcServer(server, settings, unaryPaths);
+  const http = await openHttpServer(app, settings).catch(async (error) => {
+    await grpc.stop(0);
+    throw error;
+  });
+
+  const resident: Resident<"clients"> = {
+    receive: (letter) => {
+      switch (letter.type) {
+        case "answered":
+          return calls.answer(letter.call, letter.answer);
+        case "counted":
+          return calls.count(letter.call, letter.counts);
+        case "standing":
+          standing = letter.standing;
+          return health.set(notReady() === null);
+      }
+    },
+    inspect: () => ({
+      grpcPort: grpc.port,
+      httpPort: http.port,
+      callsUnderWay: calls.underWay(),
+      streams: streams.size(),
+      grpcConnections: grpc.connections(),
+      httpConnections: http.connections(),
+      ready: notReady() === null ? 1 : 0,
+    }),
+    stop: async () => {
+      calls.close();
+      health.set(false);
+      streams.end();
+      // What has not been answered by then will not be.
+      const late = setTimeout(calls.abandon, graceMs / 2);
+      await Promise.all([grpc.stop(graceMs), http.stop(graceMs)]);
+      clearTimeout(late);
+      calls.abandon();
+    },
+  };
+  return resident;
+};

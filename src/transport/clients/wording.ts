@@ -1,0 +1,71 @@
+// What is told to people: one sentence for every way in which a request can fail, equal on every interface.
+
+import type { Answer, Holder, Refusal, Standing } from "../../actors/messages.ts";
+
+/** In quotes, on one line, whatever it is made of. */
+const quote = (text: string): string => JSON.stringify(text);
+
+/** Who holds the lock, since when, and for how long still. */
+const heldBy = (lock: string, holder: Holder): string =>
+  `lock ${quote(lock)} is held by ${quote(holder.owner)} since ${new Date(holder.grantedAt).toISOString()} ` +
+  `and for another ${Math.max(0, Math.ceil(holder.remaining))} ms unless it is renewed (fencing token ${holder.token})`;
+
+const lastKnown = (standing: Standing | null): string =>
+  standing?.leaderAddress ? `the leader is at ${standing.leaderAddress}` : "no leader is known";
+
+export function refusalSentence(refusal: Refusal, standing: Standing | null): string {
+  switch (refusal) {
+    case "no-leader":
+      return `no leader could be reached in time, nothing was done; ${lastKnown(standing)}`;
+    case "unknown-outcome":
+      return (
+        "the outcome is unknown: the request was handed to the leader, whose answer did not come in time; " +
+        `repeat it with the same x-request-id, or look; ${lastKnown(standing)}`
+      );
+    case "overloaded":
+      return "too many requests are under way on this node; try again later";
+    case "disk-full":
+      return "the disk is nearly full: nothing new is begun, what is held can be renewed and released";
+    case "stopping":
+      return "this node is stopping; ask another";
+  }
+}
+
+/** Why the answer is not what the client wanted. Empty if it is. */
+export function sentence(answer: Answer, lock: string, standing: Standing | null): string {
+  switch (answer.type) {
+    case "refused":
+      return refusalSentence(answer.refusal, standing);
+    case "held":
+      return heldBy(lock, answer.holder);
+    case "heldByAnotherLease":
+      return `${heldBy(lock, answer.holder)}, under another lease than the one given`;
+    case "heldByAnotherOwner":
+      return `${heldBy(lock, answer.holder)}, not by the one who asks`;
+    case "staleToken":
+      return `the fencing token given is not the holder's: ${heldBy(lock, answer.holder)}`;
+    case "grantOver":
+      return `this request was granted before, with fencing token ${answer.token}, and that grant has ${
+        answer.how === "expired" ? "expired" : "been released"
+      } since; make a new request`;
+    case "leaseUnknown":
+      return "there is no such lease";
+    case "leaseEnded":
+      return "the lease has expired or was given up; open a new one";
+    case "leaseOfAnother":
+      return `the lease belongs to ${quote(answer.owner)}, not to the owner given`;
+    case "notHeld":
+      return `nobody holds lock ${quote(lock)}`;
+    case "grantExpired":
+      return `the grant has expired, and nobody holds lock ${quote(lock)}`;
+    case "forgotten":
+      return "this request is a repeat so late that its outcome is no longer remembered; nothing was done";
+    case "free":
+    case "locked":
+    case "granted":
+    case "released":
+    case "leaseOpened":
+    case "leaseRenewed":
+      return "";
+  }
+}

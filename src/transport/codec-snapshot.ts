@@ -1,0 +1,150 @@
+// Slices and chunks of snapshots ↔ bytes. The field comments of proto/lockmgr/snapshot/v1 say what the bytes mean.
+
+import { crc32 } from "node:zlib";
+import type { SnapshotChunk, SnapshotPosition, SnapshotSlice } from "../actors/messages.ts";
+import { requestId } from "../actors/scalars.ts";
+import { endingFromWire, endingToWire, outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
+import { fromWire, MalformedError, present, reading, toWire, unknownKind } from "./codec-wire.ts";
+import * as wire from "./generated/lockmgr/snapshot/v1/snapshot.ts";
+
+export const positionToWire = ({ index, term }: SnapshotPosition): wire.Position => ({
+  index: toWire(index),
+  term: toWire(term),
+});
+
+export function positionFromWire(position: wire.Position | undefined): SnapshotPosition {
+  const { index, term } = present(position, "the position of a snapshot");
+  return { index: fromWire(index), term: fromWire(term) };
+}
+
+export const chunkToWire = (chunk: SnapshotChunk): wire.Chunk => ({
+  position: positionToWire(chunk.position),
+  chunk: chunk.chunk,
+  chunks: chunk.chunks,
+  body: chunk.bytes,
+  checksum: chunk.checksum,
+});
+
+/** The checksum is not verified here: whoever stores the chunk does, and asks for it again. */
+export function chunkFromWire(chunk: wire.Chunk): SnapshotChunk {
+  if (chunk.chunk >= chunk.chunks) throw new MalformedError(`there is no chunk ${chunk.chunk} of ${chunk.chunks}`);
+  return {
+    position: positionFromWire(chunk.position),
+    chunk: chunk.chunk,
+    chunks: chunk.chunks,
+    // A copy: what is posted to another thread takes its whole buffer along.
+    bytes: new Uint8Array(chunk.body),
+    checksum: chunk.checksum,
+  };
+}
+
+/** A chunk around `bytes`, which are the body. */
+export const chunkOf = (
+  position: SnapshotPosition,
+  { chunk, chunks, bytes }: { chunk: number; chunks: number; bytes: Uint8Array },
+): SnapshotChunk => ({ position, chunk, chunks, bytes, checksum: crc32(bytes) });
+
+export const isIntact = (chunk: SnapshotChunk): boolean => crc32(chunk.bytes) === chunk.checksum;
+
+/** Which snapshot is the node's, and where its chunks are. */
+export interface SnapshotRecord {
+  readonly position: SnapshotPosition;
+  readonly chunks: number;
+  readonly generation: number;
+}
+
+export const encodeSnapshotRecord = ({ position, chunks, generation }: SnapshotRecord): Uint8Array =>
+  wire.Snapshot.encode({ position: positionToWire(position), chunks, generation: toWire(generation) }).finish();
+
+export const decodeSnapshotRecord = (bytes: Uint8Array): SnapshotRecord =>
+  reading("record of the snapshot", () => {
+    const { position, chunks, generation } = wire.Snapshot.decode(bytes);
+    if (chunks === 0) throw new MalformedError("a snapshot has at least one chunk");
+    return { position: positionFromWire(position), chunks, generation: fromWire(generation) };
+  });
+
+export const encodeBody = (deflated: Uint8Array): Uint8Array =>
+  wire.Body.encode({ slice: { $case: "deflated", value: deflated } }).finish();
+
+/** The compressed bytes in a body. */
+export const decodeBody = (bytes: Uint8Array): Uint8Array =>
+  reading("chunk of a snapshot", () => {
+    const { slice } = wire.Body.decode(bytes);
+    return slice === undefined ? unknownKind("compression") : slice.value;
+  });
+
+export function encodeSlice(slice: SnapshotSlice): Uint8Array {
+  return wire.Slice.encode({
+    position: positionToWire(slice.position),
+    slice: slice.slice,
+    last: slice.last,
+    fencingToken: toWire(slice.counters.fencingToken),
+    leaseId: toWire(slice.counters.leaseId),
+    leases: slice.leases.map(({ id, owner, ttl, renewals }) => ({
+      id: toWire(id),
+      owner,
+      ttlMs: toWire(ttl),
+      renewals: toWire(renewals),
+    })),
+    locks: slice.locks.map((record) => ({
+      lock: record.lock,
+      owner: record.owner,
+      lease: toWire(record.lease),
+      token: toWire(record.token),
+      grantedAtMs: toWire(record.grantedAt),
+      requestId: record.requestId,
+    })),
+    outcomes: slice.outcomes.map((remembered) => ({
+      requestId: remembered.requestId,
+      index: toWire(remembered.index),
+      outcome: outcomeToWire(remembered.outcome),
+    })),
+    ended: slice.ended.map((grant) => ({
+      lock: grant.lock,
+      owner: grant.owner,
+      lease: toWire(grant.lease),
+      token: toWire(grant.token),
+      how: endingToWire(grant.how),
+      index: toWire(grant.index),
+    })),
+  }).finish();
+}
+
+export const decodeSlice = (bytes: Uint8Array): SnapshotSlice =>
+  reading("slice of a snapshot", () => sliceFromWire(wire.Slice.decode(bytes)));
+
+function sliceFromWire(slice: wire.Slice): SnapshotSlice {
+  return {
+    position: positionFromWire(slice.position),
+    slice: slice.slice,
+    last: slice.last,
+    counters: { fencingToken: fromWire(slice.fencingToken), leaseId: fromWire(slice.leaseId) },
+    leases: slice.leases.map(({ id, owner, ttlMs, renewals }) => ({
+      id: fromWire(id),
+      owner,
+      ttl: fromWire(ttlMs),
+      renewals: fromWire(renewals),
+    })),
+    locks: slice.locks.map((record) => ({
+      lock: record.lock,
+      owner: record.owner,
+      lease: fromWire(record.lease),
+      token: fromWire(record.token),
+      grantedAt: fromWire(record.grantedAtMs),
+      requestId: requestId(record.requestId),
+    })),
+    outcomes: slice.outcomes.map((remembered) => ({
+      requestId: requestId(remembered.requestId),
+      index: fromWire(remembered.index),
+      outcome: outcomeFromWire(present(remembered.outcome, "an outcome")),
+    })),
+    ended: slice.ended.map((grant) => ({
+      lock: grant.lock,
+      owner: grant.owner,
+      lease: fromWire(grant.lease),
+      token: fromWire(grant.token),
+      how: endingFromWire(grant.how),
+      index: fromWire(grant.index),
+    })),
+  };
+}

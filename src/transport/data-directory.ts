@@ -1,0 +1,203 @@
+// The directory that a node keeps its data in: that it is this node's and nobody else's. `identity.json` says whose it is;
+// a directory that says otherwise, or that holds something else, is left alone. `lockmgr.lock` (see directory-lock.ts) keeps two
+// processes from sharing it.
+
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import type { NodeId, RegionId } from "../actors/scalars.ts";
+import { type DirectoryLock, lockDirectory, lockFile } from "./directory-lock.ts";
+import { exitCodes, StartError } from "./resident.ts";
+
+/** The version of what the files in the directory mean. */
+const formatVersion = 1;
+
+const identityFile = "identity.json";
+const databaseFile = "raft.mdb";
+
+/** What a directory may hold and still count as empty: what a file system puts there, and what a first start that was cut
+ *  short has left. */
+const isOfNoAccount = (name: string): boolean =>
+  name === "lost+found" || name === lockFile || name.startsWith(`${lockFile}.`) || name === `${identityFile}.new`;
+
+/** Whose data a directory holds. */
+export interface Identity {
+  readonly clusterId: string;
+  readonly regionId: RegionId;
+  readonly nodeId: NodeId;
+}
+
+interface StoredIdentity extends Identity {
+  readonly format: number;
+  /** Whether the database has been created. If so it must be there: a node that has lost it has lost its vote. */
+  readonly inUse: boolean;
+}
+
+export interface DataDirectory {
+  readonly databasePath: string;
+  /** Whether a database was created here before. */
+  readonly inUse: boolean;
+  /** Says, durably, that the database has been created. */
+  readonly markInUse: () => void;
+  /** Lets another process have the directory. */
+  readonly release: () => void;
+}
+
+/**
+ * Takes the directory for this process, and creates it if it is missing. Throws a `StartError`, with nothing changed, if it
+ * belongs to another node, holds something else, is in use, or cannot be written. `onLost` is told if another
+ * process has taken the directory nevertheless.
+ */
+export async function openDataDirectory(
+  directory: string,
+  identity: Identity,
+  onLost: (error: Error) => void,
+): Promise<DataDirectory> {
+  const path = resolve(directory);
+  prepare(path);
+  checkIdentity(path, identity);
+  const lock = await takeLock(path, onLost);
+  try {
+    const stored = checkIdentity(path, identity) ?? writeIdentity(path, identity, { inUse: false });
+    return {
+      databasePath: join(path, databaseFile),
+      inUse: stored.inUse,
+      markInUse: () => void writeIdentity(path, identity, { inUse: true }),
+      release: lock.release,
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function prepare(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new StartError(`DATA_DIR ${path} cannot be created: ${reason(error)}`, exitCodes.cannotCreate);
+  }
+}
+
+async function takeLock(path: string, onLost: (error: Error) => void): Promise<DirectoryLock> {
+  try {
+    return await lockDirectory(path, onLost);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`DATA_DIR ${path} cannot be written: ${reason(error)}`, exitCodes.cannotCreate);
+  }
+}
+
+/** The identity of the directory, which is this node's, or null if the directory is empty. */
+function checkIdentity(path: string, identity: Identity): StoredIdentity | null {
+  const stored = readIdentity(path);
+  if (stored === null) {
+    const foreign = listing(path).find((name) => !isOfNoAccount(name));
+    if (foreign === undefined) return null;
+    throw new StartError(
+      `DATA_DIR ${path} is not empty and not a data directory of lockmgr: it holds ${foreign}. Give it a directory of its own.`,
+      exitCodes.usage,
+    );
+  }
+  const differences = (["clusterId", "regionId", "nodeId"] as const)
+    .filter((field) => stored[field] !== identity[field])
+    .map((field) => `${field} is "${stored[field]}" there and "${identity[field]}" here`);
+  if (differences.length > 0) {
+    throw new StartError(`DATA_DIR ${path} belongs to another node: ${differences.join(", ")}.`, exitCodes.usage);
+  }
+  if (stored.format !== formatVersion) {
+    throw new StartError(
+      `DATA_DIR ${path} has format ${stored.format}, this version reads format ${formatVersion}. Start the version that wrote it.`,
+      exitCodes.usage,
+    );
+  }
+  if (stored.inUse && !existsSync(join(path, databaseFile))) {
+    throw new StartError(
+      `DATA_DIR ${path} is damaged: ${databaseFile} is missing. ${howToRejoin}`,
+      exitCodes.damagedData,
+    );
+  }
+  return stored;
+}
+
+/** What to do about a directory that is damaged. */
+export const howToRejoin =
+  "Nothing was changed. To rejoin: stop this node, move the directory away, and start it with an empty one while a majority of the other nodes is up.";
+
+function listing(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    throw new StartError(`DATA_DIR ${path} cannot be read: ${reason(error)}`, exitCodes.cannotCreate);
+  }
+}
+
+function readIdentity(path: string): StoredIdentity | null {
+  const file = join(path, identityFile);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw new StartError(`DATA_DIR ${path} cannot be read: ${reason(error)}`, exitCodes.cannotCreate);
+  }
+  const stored = parseIdentity(text);
+  if (stored === null) {
+    throw new StartError(
+      `DATA_DIR ${path} is damaged: ${identityFile} cannot be read. ${howToRejoin}`,
+      exitCodes.damagedData,
+    );
+  }
+  return stored;
+}
+
+function parseIdentity(text: string): StoredIdentity | null {
+  try {
+    const { format, clusterId, regionId, nodeId, inUse } = JSON.parse(text) as Partial<StoredIdentity>;
+    const isWhole =
+      typeof format === "number" &&
+      typeof clusterId === "string" &&
+      typeof regionId === "string" &&
+      typeof nodeId === "string" &&
+      typeof inUse === "boolean";
+    return isWhole ? { format, clusterId, regionId, nodeId, inUse } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Replaces the identity as a whole: a crash leaves the old one or the new one. */
+function writeIdentity(path: string, identity: Identity, { inUse }: { inUse: boolean }): StoredIdentity {
+  const { clusterId, regionId, nodeId } = identity;
+  const stored: StoredIdentity = { format: formatVersion, clusterId, regionId, nodeId, inUse };
+  const file = join(path, identityFile);
+  try {
+    writeFileSync(`${file}.new`, `${JSON.stringify(stored, null, 2)}\n`, { flush: true });
+    renameSync(`${file}.new`, file);
+    flushDirectory(path);
+  } catch (error) {
+    throw new StartError(`DATA_DIR ${path} cannot be written: ${reason(error)}`, exitCodes.cannotCreate);
+  }
+  return stored;
+}
+
+/** Makes the names in a directory durable. */
+function flushDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}

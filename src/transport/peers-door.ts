@@ -1,0 +1,137 @@
+// Where other nodes speak to this one. Whoever has not greeted, or has greeted as somebody whom this node does not know, or does
+// not agree with it, is sent away with a status that says why. What a known node sends is checked for its shape before any
+// actor sees it.
+
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerErrorResponse,
+  type StatusObject,
+  status,
+} from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { NodeId } from "../actors/scalars.ts";
+import { UnknownEntryError, UnknownKindError } from "./codec.ts";
+import { decodeGreeting, decodeParcel, encodeGreetingAnswer, type Hello, type Parcel } from "./codec-peer.ts";
+import { disagreement } from "./peers-hello.ts";
+import { exchange, helloMs, listenOptions } from "./peers-wire.ts";
+import { exitCodes, StartError } from "./resident.ts";
+import type { Address } from "./settings.ts";
+
+export interface Door {
+  /** Where it listens; what the operating system chose, if it was asked to. */
+  readonly port: number;
+  readonly inspect: () => { readonly open: number; readonly refused: number };
+  readonly close: () => void;
+}
+
+interface DoorOptions {
+  readonly address: Address;
+  readonly log: Logger;
+  /** What this node says to the node of that name; null if it knows none. */
+  readonly helloTo: (node: NodeId) => Hello | null;
+  readonly onParcel: (from: NodeId, parcel: Parcel) => void;
+  /** An entry that this version cannot read: the node must stop. */
+  readonly onUnreadableEntry: (error: Error) => void;
+}
+
+type Stream = ServerDuplexStream<Buffer, Buffer>;
+type Refusal = Pick<StatusObject, "code" | "details">;
+
+export async function openDoor(options: DoorOptions): Promise<Door> {
+  const { address } = options;
+  /** The newest stream of each node. */
+  const streams = new Map<NodeId, Visit>();
+  const counts = { refused: 0 };
+  const server = new Server(listenOptions);
+  server.addService({ exchange }, { exchange: (stream: Stream) => visit(stream, { ...options, streams, counts }) });
+  const port = await listen(server, address);
+  return {
+    port,
+    inspect: () => ({ open: streams.size, refused: counts.refused }),
+    close: () => server.forceShutdown(),
+  };
+}
+
+function listen(server: Server, { host, port }: Address): Promise<number> {
+  const target = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) return resolve(bound);
+      reject(
+        new StartError(`REGION_PORT ${port}: cannot listen on ${target}: ${error.message}`, exitCodes.unavailable),
+      );
+    });
+  });
+}
+
+/** A stream that somebody has opened. */
+interface Visit {
+  readonly dismiss: (refusal: Refusal) => void;
+}
+
+interface VisitOptions extends DoorOptions {
+  readonly streams: Map<NodeId, Visit>;
+  readonly counts: { refused: number };
+}
+
+function visit(stream: Stream, { log, helloTo, onParcel, onUnreadableEntry, streams, counts }: VisitOptions): void {
+  let from: NodeId | null = null;
+  let isOver = false;
+  const patience = setTimeout(() => self.dismiss({ code: status.DEADLINE_EXCEEDED, details: "no greeting" }), helloMs);
+
+  function end(): void {
+    isOver = true;
+    clearTimeout(patience);
+    if (from !== null && streams.get(from) === self) streams.delete(from);
+  }
+
+  const self: Visit = {
+    dismiss: ({ code, details }) => {
+      if (isOver) return;
+      end();
+      counts.refused++;
+      // Said once per stream, and whoever opens many is slowed down by that.
+      log.warn({ peer: from, from: stream.getPeer(), reason: details }, "sends a stream away");
+      stream.emit("error", { code, details } satisfies Partial<ServerErrorResponse>);
+    },
+  };
+
+  function greet(message: Buffer): void {
+    const theirs = decodeGreeting(message);
+    const ours = helloTo(theirs.nodeId);
+    if (ours === null) {
+      return self.dismiss({ code: status.FAILED_PRECONDITION, details: `no node ${theirs.nodeId} is known here` });
+    }
+    const difference = disagreement(theirs, ours);
+    if (difference !== null) return self.dismiss({ code: status.FAILED_PRECONDITION, details: difference });
+    clearTimeout(patience);
+    from = theirs.nodeId;
+    const older = streams.get(from);
+    streams.set(from, self);
+    older?.dismiss({ code: status.ABORTED, details: "a newer stream of the same node" });
+    stream.write(encodeGreetingAnswer(ours));
+  }
+
+  stream.on("data", (message: Buffer) => {
+    if (isOver) return;
+    try {
+      if (from === null) greet(message);
+      else onParcel(from, decodeParcel(message));
+    } catch (error) {
+      const { message: details } = error as Error;
+      if (error instanceof UnknownEntryError) onUnreadableEntry(error);
+      self.dismiss({
+        code: error instanceof UnknownKindError ? status.UNIMPLEMENTED : status.INVALID_ARGUMENT,
+        details,
+      });
+    }
+  });
+  stream.on("error", end);
+  stream.on("cancelled", end);
+  stream.on("end", () => {
+    end();
+    stream.end();
+  });
+}

@@ -1,0 +1,104 @@
+// How what came of a request is told in the codes of each interface: one table a protocol, and the compiler counts the rows.
+
+import { status } from "@grpc/grpc-js";
+import type { Outcome, Refusal } from "../actors/messages.ts";
+import { LockStatus } from "./generated/com/geastalt/lock/grpc/lock.ts";
+
+/** The outcomes in which a client gets what it asked for. */
+type Success = "leaseOpened" | "leaseRenewed" | "granted" | "released" | "locked" | "free";
+
+/** Why a client of an interface that speaks in statuses does not get what it asked for. */
+export type Reason =
+  | Refusal
+  | Exclude<Outcome["type"], Success>
+  /** A field, a header or the message as a whole is at fault. */
+  | "invalid"
+  /** The call exists and is not served. */
+  | "unserved"
+  /** The answer does not fit the question: a node of another version, or a defect. */
+  | "unexpected";
+
+/** An error as a client sees it: the message is a sentence for people. */
+export interface Failure {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+export const isFailure = (result: object): result is Failure => "reason" in result;
+
+export const grpcStatus = {
+  "no-leader": status.UNAVAILABLE,
+  "unknown-outcome": status.UNAVAILABLE,
+  overloaded: status.RESOURCE_EXHAUSTED,
+  "disk-full": status.RESOURCE_EXHAUSTED,
+  stopping: status.UNAVAILABLE,
+  held: status.FAILED_PRECONDITION,
+  grantOver: status.FAILED_PRECONDITION,
+  leaseUnknown: status.NOT_FOUND,
+  leaseEnded: status.FAILED_PRECONDITION,
+  leaseOfAnother: status.PERMISSION_DENIED,
+  notHeld: status.NOT_FOUND,
+  grantExpired: status.FAILED_PRECONDITION,
+  staleToken: status.FAILED_PRECONDITION,
+  heldByAnotherLease: status.PERMISSION_DENIED,
+  heldByAnotherOwner: status.PERMISSION_DENIED,
+  forgotten: status.FAILED_PRECONDITION,
+  invalid: status.INVALID_ARGUMENT,
+  unserved: status.UNIMPLEMENTED,
+  unexpected: status.INTERNAL,
+} as const satisfies Record<Reason, status>;
+
+/** The reason why an answer is not what the client asked for; one that only a success of another call has is unexpected. */
+export const reasonOf = (row: Success | Reason): Reason => (row in grpcStatus ? (row as Reason) : "unexpected");
+
+/** 409: somebody else has the lock, and asking again later may help. 412: what the request builds on is over. */
+export const httpStatus = {
+  "no-leader": 503,
+  "unknown-outcome": 503,
+  overloaded: 429,
+  "disk-full": 507,
+  stopping: 503,
+  held: 409,
+  grantOver: 412,
+  leaseUnknown: 404,
+  leaseEnded: 412,
+  leaseOfAnother: 403,
+  notHeld: 404,
+  grantExpired: 412,
+  staleToken: 412,
+  heldByAnotherLease: 403,
+  heldByAnotherOwner: 403,
+  forgotten: 412,
+  invalid: 400,
+  unserved: 501,
+  unexpected: 500,
+} as const satisfies Record<Reason, number>;
+
+/** The stateless interface tells outcomes in a field of the response. Null: by a gRPC error instead. */
+export const lockStatus = {
+  granted: LockStatus.LOCK_STATUS_OK,
+  released: LockStatus.LOCK_STATUS_OK,
+  locked: LockStatus.LOCK_STATUS_OK,
+  free: LockStatus.LOCK_STATUS_NOT_FOUND,
+  held: LockStatus.LOCK_STATUS_ALREADY_LOCKED,
+  grantOver: LockStatus.LOCK_STATUS_EXPIRED,
+  notHeld: LockStatus.LOCK_STATUS_NOT_FOUND,
+  grantExpired: LockStatus.LOCK_STATUS_EXPIRED,
+  staleToken: LockStatus.LOCK_STATUS_INVALID_TOKEN,
+  heldByAnotherLease: LockStatus.LOCK_STATUS_INVALID_TOKEN,
+  heldByAnotherOwner: LockStatus.LOCK_STATUS_ERROR,
+  forgotten: LockStatus.LOCK_STATUS_ERROR,
+  invalid: LockStatus.LOCK_STATUS_ERROR,
+  leaseOpened: null,
+  leaseRenewed: null,
+  leaseUnknown: null,
+  leaseEnded: null,
+  leaseOfAnother: null,
+  unserved: null,
+  unexpected: null,
+  "no-leader": LockStatus.LOCK_STATUS_NOT_LEADER,
+  "unknown-outcome": LockStatus.LOCK_STATUS_TIMEOUT,
+  overloaded: null,
+  "disk-full": null,
+  stopping: null,
+} as const satisfies Record<Success | Reason, LockStatus | null>;

@@ -1,0 +1,6 @@
+// The entry of every worker thread of a node.
+
+import { cast } from "./cast.ts";
+import { serveThread } from "./serve-thread.ts";
+
+serveThread(cast);

@@ -1,0 +1,131 @@
+// A group of real nodes, numbered from 0: which of them leads, and what to do to them.
+
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  type Ended,
+  kill,
+  type LaunchOptions,
+  launch,
+  type NodeProcess,
+  planSites,
+  removeDirectory,
+  type Site,
+  temporaryDirectory,
+  untilReady,
+} from "./node-process.ts";
+
+export interface Cluster {
+  readonly sites: readonly Site[];
+  /** The run of each node that was started last. */
+  readonly nodes: readonly NodeProcess[];
+  /** Starts a node that has ended, on its old data. */
+  readonly restart: (node: number) => Promise<void>;
+  readonly kill: (node: number) => Promise<Ended>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface ClusterOptions extends LaunchOptions {
+  readonly size: number;
+}
+
+export interface Status {
+  readonly nodeId: string;
+  readonly isLeader: boolean;
+  readonly leaderAddress: string;
+  readonly state: string;
+  readonly leases: number;
+  readonly locks: number;
+  readonly fencingCounter: number;
+}
+
+/** Starts nodes and waits until all of them are ready. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const directory = temporaryDirectory();
+  const sites = await planSites(options.size, directory);
+  const nodes = sites.map((site) => launch(site, options));
+  const stop = async () => {
+    await Promise.all(nodes.map(kill));
+    removeDirectory(directory);
+  };
+  try {
+    await Promise.all(nodes.map(untilReady));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    sites,
+    nodes,
+    restart: async (node) => {
+      nodes[node] = launch(at(sites, node), options);
+      await untilReady(at(nodes, node));
+    },
+    kill: (node) => kill(at(nodes, node)),
+    stop,
+  };
+}
+
+/** Runs `use` with a group of nodes and ends them afterwards. If it fails, the nodes' last words are printed first. */
+export async function withCluster(options: ClusterOptions, use: (cluster: Cluster) => Promise<void>): Promise<void> {
+  const cluster = await startCluster(options);
+  try {
+    await use(cluster);
+  } catch (error) {
+    for (const node of cluster.nodes) {
+      const words = `${node.stdout()}${node.stderr()}`.trimEnd().split("\n").slice(-15).join("\n");
+      console.error(`── last words of ${node.site.nodeId}, ${node.isRunning() ? "running" : "ended"}\n${words}`);
+    }
+    throw error;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** What a node says of itself, or null if it does not answer. */
+export async function statusOf(site: Site): Promise<Status | null> {
+  try {
+    const response = await fetch(`${site.http}/v1/status`, { signal: AbortSignal.timeout(1_000) });
+    if (!response.ok) return null;
+    const body = (await response.json()) as {
+      readonly node_id: string;
+      readonly is_leader: boolean;
+      readonly leader_address: string;
+      readonly state: string;
+      readonly stats: { readonly leases: number; readonly locks: number; readonly fencing_counter: number };
+    };
+    return {
+      nodeId: body.node_id,
+      isLeader: body.is_leader,
+      leaderAddress: body.leader_address,
+      state: body.state,
+      leases: body.stats.leases,
+      locks: body.stats.locks,
+      fencingCounter: body.stats.fencing_counter,
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** The number of the node that says it leads, other than those in `except`. Waits for one. */
+export async function leaderOf(cluster: Cluster, except: readonly number[] = []): Promise<number> {
+  const giveUpAt = performance.now() + 20_000;
+  while (performance.now() < giveUpAt) {
+    for (const [node, site] of cluster.sites.entries()) {
+      if (!except.includes(node) && (await statusOf(site))?.isLeader) return node;
+    }
+    await pause(20);
+  }
+  throw new Error("no node says that it leads");
+}
+
+/** All numbers of nodes but `excepted`. */
+export const others = (cluster: Cluster, excepted: number): number[] =>
+  cluster.sites.map((_, node) => node).filter((node) => node !== excepted);
+
+/** The element that must be there. */
+export function at<Element>(elements: readonly Element[], index: number): Element {
+  const element = elements[index];
+  if (element === undefined) throw new Error(`there is no element ${index}`);
+  return element;
+}

@@ -1,0 +1,201 @@
+// A client of both services, made from the .proto files by the usual Go tools and written against the published interface.
+// It prints one line per rule, "ok RULE" or "FAIL RULE: why". Arguments: the addresses of one or more nodes of a group.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	stateless "lockmgr.test/interop/gen/com/geastalt/lock/grpc"
+	leased "lockmgr.test/interop/gen/lowkey/v1"
+)
+
+var failed = false
+
+func rule(name string, err error) {
+	if err == nil {
+		fmt.Println("ok", name)
+		return
+	}
+	failed = true
+	fmt.Printf("FAIL %s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", " "))
+}
+
+func want(condition bool, format string, values ...any) error {
+	if condition {
+		return nil
+	}
+	return fmt.Errorf(format, values...)
+}
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	var connections []*grpc.ClientConn
+	for _, address := range os.Args[1:] {
+		connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		defer connection.Close()
+		connections = append(connections, connection)
+	}
+	for i, connection := range connections {
+		// What one node was asked is seen by the next.
+		next := connections[(i+1)%len(connections)]
+		statelessRules(ctx, fmt.Sprintf("go-stateless-%d", i), connection, next)
+		leaseRules(ctx, fmt.Sprintf("go-leased-%d", i), connection, next)
+	}
+	if failed {
+		os.Exit(1)
+	}
+}
+
+func statelessRules(ctx context.Context, lock string, here, there *grpc.ClientConn) {
+	one, other := stateless.NewLockServiceClient(here), stateless.NewLockServiceClient(there)
+	mesh := metadata.AppendToOutgoingContext(ctx, "x-request-id", "request-"+lock)
+	request := &stateless.AcquireLockRequest{LockId: lock, ClientId: "go-client", TimeoutMs: 30000}
+
+	granted, err := one.AcquireLock(mesh, request)
+	if err == nil {
+		err = want(granted.Success && granted.Status == stateless.LockStatus_LOCK_STATUS_OK && granted.FencingToken > 0, "%v", granted)
+	}
+	rule("go: a stateless acquire is granted", err)
+	if err != nil {
+		return
+	}
+
+	again, err := other.AcquireLock(mesh, request)
+	if err == nil {
+		err = want(again.Success && again.FencingToken == granted.FencingToken, "%v", again)
+	}
+	rule("go: a repeat under the same request id has the same token", err)
+
+	held, err := other.AcquireLock(ctx, request)
+	if err == nil {
+		err = want(held.Status == stateless.LockStatus_LOCK_STATUS_ALREADY_LOCKED && strings.Contains(held.ErrorMessage, "go-client"), "%v", held)
+	}
+	rule("go: a second acquire is refused with the holder", err)
+
+	checked, err := other.CheckLock(ctx, &stateless.CheckLockRequest{LockId: lock})
+	if err == nil {
+		err = want(checked.IsLocked && checked.HolderId == "go-client" && checked.FencingToken == granted.FencingToken && checked.TtlMs > 0, "%v", checked)
+	}
+	rule("go: a check shows the holder", err)
+
+	wrong, err := other.ReleaseLock(ctx, &stateless.ReleaseLockRequest{LockId: lock, ClientId: "go-client", FencingToken: granted.FencingToken + 1000000})
+	if err == nil {
+		err = want(wrong.Status == stateless.LockStatus_LOCK_STATUS_INVALID_TOKEN, "%v", wrong)
+	}
+	rule("go: a release with another token is refused", err)
+
+	released, err := other.ReleaseLock(ctx, &stateless.ReleaseLockRequest{LockId: lock, ClientId: "go-client", FencingToken: granted.FencingToken})
+	if err == nil {
+		err = want(released.Success && released.Status == stateless.LockStatus_LOCK_STATUS_OK, "%v", released)
+	}
+	rule("go: a release with its token frees the lock", err)
+
+	free, err := one.CheckLock(ctx, &stateless.CheckLockRequest{LockId: lock})
+	if err == nil {
+		err = want(!free.IsLocked && free.Status == stateless.LockStatus_LOCK_STATUS_NOT_FOUND, "%v", free)
+	}
+	rule("go: a check of a free lock finds nothing", err)
+}
+
+func leaseRules(ctx context.Context, lock string, here, there *grpc.ClientConn) {
+	one, other := leased.NewLockServiceClient(here), leased.NewLockServiceClient(there)
+	ttl := int64(3)
+	lease, err := one.CreateLease(ctx, &leased.CreateLeaseRequest{OwnerId: "go-owner", TtlSeconds: ttl})
+	if err == nil {
+		err = want(lease.LeaseId > 0 && lease.TtlSeconds == ttl, "%v", lease)
+	}
+	rule("go: a lease is opened", err)
+	if err != nil {
+		return
+	}
+	rule("go: heartbeats every third of a ttl keep the lease for longer than its ttl", heartbeats(ctx, one, lease.LeaseId, ttl))
+
+	acquired, err := one.AcquireLock(ctx, &leased.AcquireLockRequest{LockName: lock, OwnerId: "go-owner", LeaseId: lease.LeaseId})
+	if err == nil {
+		err = want(acquired.FencingToken > 0 && acquired.LeaseTtlSeconds == ttl, "%v", acquired)
+	}
+	rule("go: a lock is acquired under the lease", err)
+	if err != nil {
+		return
+	}
+
+	same, err := other.AcquireLock(ctx, &leased.AcquireLockRequest{LockName: lock, OwnerId: "go-owner", LeaseId: lease.LeaseId})
+	if err == nil {
+		err = want(same.FencingToken == acquired.FencingToken, "%v", same)
+	}
+	rule("go: the lease that holds a lock gets the same token again", err)
+
+	rival, err := other.CreateLease(ctx, &leased.CreateLeaseRequest{OwnerId: "go-rival", TtlSeconds: ttl})
+	if err == nil {
+		_, err = other.AcquireLock(ctx, &leased.AcquireLockRequest{LockName: lock, OwnerId: "go-rival", LeaseId: rival.LeaseId})
+		err = want(status.Code(err) == codes.FailedPrecondition && strings.Contains(err.Error(), "go-owner"), "%v", err)
+	}
+	rule("go: a held lock is FAILED_PRECONDITION and names the holder", err)
+
+	if rival != nil {
+		_, err = other.ReleaseLock(ctx, &leased.ReleaseLockRequest{LockName: lock, LeaseId: rival.LeaseId})
+		rule("go: another lease's release is PERMISSION_DENIED", want(status.Code(err) == codes.PermissionDenied, "%v", err))
+	}
+	_, err = one.RenewLease(ctx, &leased.RenewLeaseRequest{LeaseId: 1 << 40})
+	rule("go: an unknown lease is NOT_FOUND", want(status.Code(err) == codes.NotFound, "%v", err))
+
+	renewed, err := other.RenewLease(ctx, &leased.RenewLeaseRequest{LeaseId: lease.LeaseId})
+	if err == nil {
+		err = want(renewed.TtlSeconds == ttl, "%v", renewed)
+	}
+	rule("go: any node renews", err)
+
+	released, err := one.ReleaseLock(ctx, &leased.ReleaseLockRequest{LockName: lock, LeaseId: lease.LeaseId})
+	if err == nil {
+		err = want(released.Released, "%v", released)
+	}
+	rule("go: the lease releases its lock", err)
+
+	state, err := one.GetStatus(ctx, &leased.GetStatusRequest{})
+	if err == nil {
+		err = want(state.NodeId != "" && state.ClusterSize > 0 && state.Stats.FencingCounter >= acquired.FencingToken, "%v", state)
+	}
+	rule("go: a node tells its status", err)
+
+	_, err = one.AddPeer(ctx, &leased.AddPeerRequest{NodeId: "node-9", RaftAddress: "127.0.0.1:1"})
+	rule("go: a change of membership says that it is not implemented", want(status.Code(err) == codes.Unimplemented, "%v", err))
+}
+
+// heartbeats beats four times, a third of the ttl apart, as the client library of that interface does.
+func heartbeats(ctx context.Context, client leased.LockServiceClient, lease uint64, ttl int64) error {
+	stream, err := client.Heartbeat(ctx)
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(time.Duration(ttl) * time.Second / 3)
+	defer ticker.Stop()
+	for range 4 {
+		<-ticker.C
+		if err := stream.Send(&leased.HeartbeatRequest{LeaseId: lease}); err != nil {
+			return err
+		}
+		beat, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if beat.LeaseId != lease || beat.TtlSeconds != ttl {
+			return fmt.Errorf("%v", beat)
+		}
+	}
+	return stream.CloseSend()
+}

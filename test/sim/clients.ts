@@ -1,0 +1,223 @@
+// The clients of a simulated cluster, and the `clients` actor of each node: requests that are tried at one node after
+// another under the same request id until one answers, over connections that break. What the clients do with it stands in
+// workload.ts.
+
+import type { Answer, CallId, GatewayToClients, Operation, Standing } from "../../src/actors/messages.ts";
+import { millis, type NodeId, type RequestId, requestId, type WallTime, wallTime } from "../../src/actors/scalars.ts";
+import { post, type Resident, type SimNode } from "./node.ts";
+import type { Random } from "./random.ts";
+import { callOff, type Happening, type Moment, type Schedule, scheduleIn } from "./schedule.ts";
+
+/** How clients reach nodes and how patient they are; may be changed at any time. Spans in milliseconds. */
+export interface Manners {
+  delayMin: number;
+  delayMax: number;
+  /** How often an answer is lost on its way, the connection with it. */
+  lossChance: number;
+  /** How long one attempt is given. */
+  budgetMin: number;
+  budgetMax: number;
+  /** How long a request is tried before its client gives up and never learns what became of it. */
+  patience: number;
+}
+
+export interface Attempt {
+  readonly call: CallId;
+  readonly node: NodeId;
+  readonly sentAt: Moment;
+}
+
+/** What a client wants, however often it is tried. */
+export interface Request {
+  /** Counts all requests of the run. */
+  readonly id: number;
+  /** Null: tried once, under a name that the gateway chooses. */
+  readonly requestId: RequestId | null;
+  /** Who asks; one thing at a time. */
+  readonly client: Client;
+  readonly operation: Operation;
+  readonly askedAt: Moment;
+  readonly attempts: Attempt[];
+  isOver: boolean;
+}
+
+export interface Client {
+  readonly name: string;
+  /** Its clock runs at this rate. */
+  readonly clockRate: number;
+}
+
+/** What came of a request; `answer` is null if the client never learnt. */
+export type Settled = (answer: Answer | null, attempt: Attempt | null) => void;
+
+/** Told of everything that clients do. */
+export interface ClientWitness {
+  readonly asked: (request: Request) => void;
+  readonly attempted: (request: Request, attempt: Attempt) => void;
+  readonly settled: (request: Request, answer: Answer | null, attempt: Attempt | null) => void;
+}
+
+interface OpenCall {
+  readonly request: Request;
+  readonly attempt: Attempt;
+  readonly settled: Settled;
+  readonly deadline: Happening;
+}
+
+export interface Crowd {
+  readonly timetable: Schedule;
+  readonly random: Random;
+  readonly manners: Manners;
+  readonly witness: ClientWitness;
+  readonly nodes: Map<NodeId, SimNode>;
+  /** Nodes that no client reaches. */
+  readonly unreachable: Set<NodeId>;
+  readonly standings: Map<NodeId, Standing>;
+  readonly calls: Map<CallId, OpenCall>;
+  requests: number;
+  lastCall: CallId;
+  /** Requests whose clients still wait. */
+  open: number;
+}
+
+export const createCrowd = (parts: Pick<Crowd, "timetable" | "random" | "manners" | "witness" | "nodes">): Crowd => ({
+  ...parts,
+  unreachable: new Set(),
+  standings: new Map(),
+  calls: new Map(),
+  requests: 0,
+  lastCall: 0,
+  open: 0,
+});
+
+/** The `clients` actor of a node. */
+export function doorOf(crowd: Crowd, node: NodeId): Resident {
+  const { random, manners, timetable } = crowd;
+  const receive = (letter: GatewayToClients): void => {
+    switch (letter.type) {
+      case "standing":
+        crowd.standings.set(node, letter.standing);
+        return;
+      case "answered": {
+        const { call, answer } = letter;
+        if (random.chance(manners.lossChance) || crowd.unreachable.has(node)) return;
+        scheduleIn(timetable, travel(crowd), () => answered(crowd, call, answer));
+        return;
+      }
+      case "counted":
+        return;
+    }
+  };
+  return { receive };
+}
+
+const travel = ({ random, manners }: Crowd): number => random.between(manners.delayMin, manners.delayMax);
+
+/** Asks the cluster for something. `at` names the node to try first. */
+export function ask(
+  crowd: Crowd,
+  client: Client,
+  wish: { operation: Operation; isNamed?: boolean; at?: NodeId },
+  settled: Settled,
+): Request {
+  crowd.requests += 1;
+  crowd.open += 1;
+  const { operation, isNamed = true, at } = wish;
+  const request: Request = {
+    id: crowd.requests,
+    requestId: isNamed ? requestId(`${client.name}/${crowd.requests}`) : null,
+    client,
+    operation,
+    askedAt: crowd.timetable.now,
+    attempts: [],
+    isOver: false,
+  };
+  crowd.witness.asked(request);
+  attempt(crowd, request, { node: at ?? crowd.random.pick([...crowd.nodes.keys()]), settled });
+  return request;
+}
+
+/** The wall clock of a node may be an hour wrong; nothing may depend on it. */
+function wallClock(crowd: Crowd, node: NodeId): WallTime {
+  const skew = (node.charCodeAt(node.length - 1) % 3) - 1;
+  return wallTime(Math.round(1_700_000_000_000 + crowd.timetable.now + skew * 3_600_000));
+}
+
+function attempt(crowd: Crowd, request: Request, { node, settled }: { node: NodeId; settled: Settled }): void {
+  const { timetable, random, manners } = crowd;
+  crowd.lastCall += 1;
+  const call = crowd.lastCall;
+  const budget = Math.round(random.between(manners.budgetMin, manners.budgetMax));
+  const made: Attempt = { call, node, sentAt: timetable.now };
+  request.attempts.push(made);
+  crowd.witness.attempted(request, made);
+  const deadline = scheduleIn(timetable, budget + random.between(0, 200), () => {
+    const host = crowd.nodes.get(node);
+    if (host?.isRunning) post(host, "clients", "gateway", { type: "cancelled", call });
+    failed(crowd, call);
+  });
+  crowd.calls.set(call, { request, attempt: made, settled, deadline });
+  scheduleIn(timetable, travel(crowd), () => {
+    const host = crowd.nodes.get(node);
+    if (!crowd.calls.has(call) || crowd.unreachable.has(node)) return;
+    if (!host?.isRunning) {
+      scheduleIn(timetable, travel(crowd), () => failed(crowd, call));
+      return;
+    }
+    const operation = stamped(request.operation, wallClock(crowd, node));
+    const { requestId } = request;
+    post(host, "clients", "gateway", {
+      type: "request",
+      call,
+      requestId,
+      operation,
+      bytes: 100,
+      budget: millis(budget),
+    });
+  });
+}
+
+const stamped = (operation: Operation, askedAt: WallTime): Operation =>
+  operation.type === "acquire" ? { ...operation, askedAt } : operation;
+
+function answered(crowd: Crowd, call: CallId, answer: Answer): void {
+  if (answer.type === "refused") return failed(crowd, call);
+  const open = crowd.calls.get(call);
+  if (open !== undefined) settle(crowd, open, answer);
+}
+
+/** An attempt came to nothing: the next one goes to another node, unless the client has had enough. */
+function failed(crowd: Crowd, call: CallId): void {
+  const open = crowd.calls.get(call);
+  if (open === undefined) return;
+  const { timetable, manners, random, nodes } = crowd;
+  const { request, settled, attempt: former } = open;
+  if (request.requestId === null || timetable.now - request.askedAt > manners.patience)
+    return settle(crowd, open, null);
+  close(crowd, open);
+  const others = [...nodes.keys()].filter((node) => node !== former.node);
+  const node = others.length > 0 ? random.pick(others) : former.node;
+  scheduleIn(timetable, random.between(5, 100), () => attempt(crowd, request, { node, settled }));
+}
+
+function close(crowd: Crowd, open: OpenCall): void {
+  callOff(open.deadline);
+  crowd.calls.delete(open.attempt.call);
+}
+
+function settle(crowd: Crowd, open: OpenCall, answer: Answer | null): void {
+  close(crowd, open);
+  open.request.isOver = true;
+  crowd.open -= 1;
+  const attempt = answer === null ? null : open.attempt;
+  crowd.witness.settled(open.request, answer, attempt);
+  open.settled(answer, attempt);
+}
+
+/** A node has died: most connections to it break at once, the others seem to live. */
+export function breakConnections(crowd: Crowd, node: NodeId): void {
+  for (const [call, { attempt: made }] of crowd.calls) {
+    if (made.node !== node || !crowd.random.chance(0.8)) continue;
+    scheduleIn(crowd.timetable, travel(crowd), () => failed(crowd, call));
+  }
+}

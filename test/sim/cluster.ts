@@ -1,0 +1,202 @@
+// A whole cluster of one region built from a plan: nodes, disks, wires, clients and those who watch them. What can be done
+// to it from outside stands here, too; who does it stands in faults.ts and in the scenarios.
+
+import type { Config } from "../../src/actors/config.ts";
+import { gateway } from "../../src/actors/gateway/receive.ts";
+import { lease } from "../../src/actors/lease/receive.ts";
+import { lock } from "../../src/actors/lock/receive.ts";
+import type { ActorName } from "../../src/actors/messages.ts";
+import { raft } from "../../src/actors/raft/receive.ts";
+import { region } from "../../src/actors/region/receive.ts";
+import { type NodeId, nodeId, regionId } from "../../src/actors/scalars.ts";
+import { actorNames } from "../../src/actors/topology.ts";
+import { type Beliefs, createBeliefs } from "./beliefs.ts";
+import { checkersOf, clientCheckersOf, createLedger, type Ledger } from "./checkers.ts";
+import { breakConnections, type ClientWitness, type Crowd, createCrowd, doorOf } from "./clients.ts";
+import { createClock } from "./clock.ts";
+import { createDisk, type Disk, load, loseUnflushed, storageOf } from "./disk.ts";
+import { checkLinks, createNetwork, forgetLinks, type Network, peersOf } from "./network.ts";
+import {
+  type Acting,
+  crashNode,
+  createNode,
+  type Hosting,
+  hosting,
+  pause,
+  post,
+  resume,
+  type SimNode,
+  startNode,
+} from "./node.ts";
+import type { Plan } from "./plan.ts";
+import { createRandom, type Random } from "./random.ts";
+import { createSchedule, type Schedule } from "./schedule.ts";
+import { createTrace, type Trace, together } from "./trace.ts";
+import type { Witness } from "./witness.ts";
+
+export type Behaviours = Readonly<Record<Acting, Hosting>>;
+
+/** The behaviours as they ship. A test of the checkers may put a broken one in the place of one of them. */
+export const behaviours: Behaviours = {
+  gateway: hosting(gateway),
+  raft: hosting(raft),
+  lock: hosting(lock),
+  lease: hosting(lease),
+  region: hosting(region),
+};
+
+export interface Cluster {
+  readonly plan: Plan;
+  readonly timetable: Schedule;
+  readonly ids: readonly NodeId[];
+  readonly nodes: ReadonlyMap<NodeId, SimNode>;
+  readonly disks: ReadonlyMap<NodeId, Disk>;
+  readonly network: Network;
+  readonly crowd: Crowd;
+  readonly beliefs: Beliefs;
+  readonly ledger: Ledger;
+  readonly trace: Trace;
+  readonly witness: Witness;
+  readonly behaviours: Behaviours;
+  /** Chance for whoever acts upon the cluster. */
+  readonly random: Random;
+}
+
+export interface Watching {
+  readonly behaviours?: Partial<Behaviours>;
+  /** How many of the last events are kept. */
+  readonly traceLines?: number;
+  readonly print?: (line: string) => void;
+  readonly witnesses?: readonly Witness[];
+  readonly clientWitnesses?: readonly ClientWitness[];
+}
+
+export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
+  const { seed } = plan;
+  const timetable = createSchedule();
+  const stream = (label: string): Random => createRandom(seed, label);
+  const { clockRateErrorMax: rateError, clockAllowanceMs: allowance, requestsRemembered } = plan.cluster;
+  const beliefs = createBeliefs({ timetable, rateError, allowance, requestsRemembered });
+  const disks = new Map<NodeId, Disk>();
+  const ledger = createLedger({ disks, beliefs });
+  const trace = createTrace(timetable, watching.traceLines ?? 40, watching.print);
+  const witness = together([trace, ...(watching.witnesses ?? []), checkersOf(ledger)]);
+  const nodes = new Map<NodeId, SimNode>();
+  const network = createNetwork({ timetable, random: stream("network"), witness, weather: { ...plan.weather }, nodes });
+  const crowd = createCrowd({
+    timetable,
+    random: stream("clients"),
+    manners: { ...plan.manners },
+    witness: allClients([...(watching.clientWitnesses ?? []), clientCheckersOf(ledger)]),
+    nodes,
+  });
+  const ids = Array.from({ length: plan.nodes }, (_, at) => nodeId(`n${at + 1}`));
+  for (const id of ids) {
+    const random = stream(id);
+    const rate = 1 + random.between(-plan.clockError, plan.clockError);
+    const clock = createClock({ rate, reading: random.between(0, 1e7) });
+    nodes.set(id, createNode({ id, clock, timetable, random, pace: plan.pace, copying: plan.copying, witness }));
+    disks.set(id, createDisk({ pace: { ...plan.disk }, random: stream(`disk of ${id}`), witness }));
+  }
+  const acting = { ...behaviours, ...watching.behaviours };
+  const random = stream("faults");
+  return {
+    plan,
+    timetable,
+    ids,
+    nodes,
+    disks,
+    network,
+    crowd,
+    beliefs,
+    ledger,
+    trace,
+    witness,
+    behaviours: acting,
+    random,
+  };
+}
+
+const allClients = (witnesses: readonly ClientWitness[]): ClientWitness => ({
+  asked: (request) => {
+    for (const { asked } of witnesses) asked(request);
+  },
+  attempted: (request, attempt) => {
+    for (const { attempted } of witnesses) attempted(request, attempt);
+  },
+  settled: (request, answer, attempt) => {
+    for (const { settled } of witnesses) settled(request, answer, attempt);
+  },
+});
+
+export const nodeOf = ({ nodes }: Cluster, id: NodeId): SimNode => nodes.get(id) as SimNode;
+export const diskOf = ({ disks }: Cluster, id: NodeId): Disk => disks.get(id) as Disk;
+
+function configOf({ plan, ids }: Cluster, node: SimNode): Config {
+  return {
+    cluster: { ...plan.cluster, clusterId: "simulated", regionId: regionId("here"), voters: ids },
+    node: { ...plan.node, nodeId: node.id, incarnation: `${node.id}.${node.epoch}` },
+  };
+}
+
+/** Starts a node's process, for the first time or again. */
+export function start(cluster: Cluster, id: NodeId): void {
+  const node = nodeOf(cluster, id);
+  const disk = diskOf(cluster, id);
+  const residents = new Map([
+    ["clients", doorOf(cluster.crowd, id)],
+    ["peers", peersOf(cluster.network, id)],
+    ["storage", storageOf(disk, node)],
+  ] as const);
+  startNode(node, configOf(cluster, node), { behaviours: cluster.behaviours, residents });
+  load(disk, node);
+  forgetLinks(cluster.network, id);
+}
+
+export function startAll(cluster: Cluster): void {
+  for (const id of cluster.ids) if (!nodeOf(cluster, id).isRunning) start(cluster, id);
+}
+
+/** kill -9. */
+export function crash(cluster: Cluster, id: NodeId): void {
+  const node = nodeOf(cluster, id);
+  if (!node.isRunning) return;
+  crashNode(node);
+  loseUnflushed(diskOf(cluster, id));
+  cluster.crowd.standings.delete(id);
+  breakConnections(cluster.crowd, id);
+  checkLinks(cluster.network);
+}
+
+/** SIGSTOP, or with `actors` a blocked thread. */
+export function stop(cluster: Cluster, id: NodeId, actors: readonly ActorName[] = actorNames): void {
+  cluster.witness.befell?.(`${id} stops: ${actors.length === actorNames.length ? "all of it" : actors.join(" ")}`);
+  pause(nodeOf(cluster, id), actors);
+  checkLinks(cluster.network);
+}
+
+/** SIGCONT. */
+export function goOn(cluster: Cluster, id: NodeId, actors: readonly ActorName[] = actorNames): void {
+  cluster.witness.befell?.(`${id} goes on`);
+  resume(nodeOf(cluster, id), actors);
+  checkLinks(cluster.network);
+}
+
+/** The first half of a clean stop. */
+export function askToHandOver(cluster: Cluster, id: NodeId): void {
+  cluster.witness.befell?.(`${id} is asked to hand over`);
+  post(nodeOf(cluster, id), "supervisor", "raft", { type: "handOver" });
+}
+
+/** The node that led last, as far as is known from outside. */
+export function currentLeader({ ledger }: Cluster): NodeId | null {
+  let newest: NodeId | null = null;
+  let highest = 0;
+  for (const [term, node] of ledger.leaders) {
+    if (term > highest) {
+      highest = term;
+      newest = node;
+    }
+  }
+  return newest;
+}

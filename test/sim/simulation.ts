@@ -1,0 +1,114 @@
+// One run from its plan to its end: clients at work while things go wrong, then a calm in which everything must work, then
+// silence, after which nothing may be held any more.
+
+import type { Answer } from "../../src/actors/messages.ts";
+import { millis, wallTime } from "../../src/actors/scalars.ts";
+import { ask, type Client, type Request } from "./clients.ts";
+import { type Cluster, createCluster, startAll, type Watching } from "./cluster.ts";
+import { unleash } from "./faults.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { runUntil } from "./schedule.ts";
+import { check, Violation } from "./witness.ts";
+import { beginWork, lockName, type Work } from "./workload.ts";
+
+export interface Report {
+  readonly seed: number;
+  /** What rule was broken; null if the run passed. */
+  readonly violation: Error | null;
+  /** The last events. */
+  readonly trace: readonly string[];
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly answers: ReadonlyMap<string, number>;
+  readonly leaders: number;
+  readonly committed: number;
+}
+
+/** How long after the last fault everything must work again, and an answer may take then. Milliseconds. */
+const recoveryMs = 6000;
+const answerMs = 8000;
+
+/** Runs the plan of a seed, or another. Never throws: a broken rule is in the report. */
+export function simulate(seed: number, options: Watching & { plan?: Plan } = {}): Report {
+  const plan = options.plan ?? planOf(seed);
+  const healedAt = 1000 + plan.faultyMs;
+  const late: Request[] = [];
+  const cluster = createCluster(plan, {
+    ...options,
+    clientWitnesses: [...(options.clientWitnesses ?? []), latenessOf(late, healedAt + recoveryMs)],
+  });
+  let work: Work | null = null;
+  let violation: Error | null = null;
+  try {
+    startAll(cluster);
+    work = beginWork(cluster);
+    unleash(cluster, healedAt);
+    runUntil(cluster.timetable, healedAt + recoveryMs + answerMs);
+    conclude(cluster, work, late);
+  } catch (error) {
+    violation = error as Error;
+    if (!(error instanceof Violation)) throw error;
+  }
+  return {
+    seed,
+    violation,
+    trace: cluster.trace.lines(),
+    virtualMs: cluster.timetable.now,
+    events: cluster.timetable.happened,
+    answers: work?.answers ?? new Map(),
+    leaders: cluster.ledger.leaders.size,
+    committed: cluster.ledger.committed.length,
+  };
+}
+
+/** Collects what is asked after everything must work again and is never answered. */
+const latenessOf = (late: Request[], from: number) => ({
+  asked: () => undefined,
+  attempted: () => undefined,
+  settled: (request: Request, answer: Answer | null) => {
+    if (answer === null && request.requestId !== null && request.askedAt >= from) late.push(request);
+  },
+});
+
+/** The clients fall silent: what is asked ends, and what they held becomes free. */
+function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void {
+  const { timetable, crowd, plan, ids } = cluster;
+  work.isOver = true;
+  const isQuiet = runUntil(timetable, timetable.now + plan.manners.patience + 5000, () => crowd.open === 0);
+  check(isQuiet, "everything that is asked ends", () => `${crowd.open} requests are still open`);
+  check(late.length === 0, "after healing everything is answered", () => describe(late[0]));
+  // Late is safe, but not for ever: a full server span after the last change of leader, and what the queues need.
+  const { clockRateErrorMax, clockAllowanceMs } = plan.cluster;
+  const span = plan.workload.ttlMax * (1 + clockRateErrorMax) + clockAllowanceMs;
+  runUntil(timetable, timetable.now + span + 2 * plan.node.electionMsMax + 1000);
+  const inspector: Client = { name: "inspector", clockRate: 1 };
+  for (let at = 0; at < plan.workload.locks; at += 1) {
+    for (const node of ids) {
+      expect(cluster, inspector, { operation: { type: "check", lock: lockName(at) }, at: node }, "free");
+    }
+    const acquire = { type: "acquire", lock: lockName(at), owner: "inspector", under: { ttl: millis(60_000) } } as const;
+    expect(cluster, inspector, { operation: { ...acquire, askedAt: wallTime(0) } }, "granted");
+  }
+  const { handed, committed } = cluster.ledger;
+  runUntil(timetable, timetable.now + 10_000);
+  for (const id of ids) {
+    const index = handed.get(id) ?? 0;
+    check(index === committed.length, "every node catches up", () => `${id}: ${index} of ${committed.length}`);
+  }
+}
+
+function expect(cluster: Cluster, client: Client, wish: Parameters<typeof ask>[2], expected: Answer["type"]): void {
+  const answers: (Answer | null)[] = [];
+  const asked = ask(cluster.crowd, client, wish, (answer) => answers.push(answer));
+  runUntil(cluster.timetable, cluster.timetable.now + answerMs, () => answers.length > 0);
+  check(
+    answers[0]?.type === expected,
+    `in the end every lock is ${expected}`,
+    () => `${describe(asked)}: ${JSON.stringify(answers)}`,
+  );
+}
+
+const describe = (request: Request | undefined): string =>
+  JSON.stringify({ ...request, client: request?.client.name }, (key, value) =>
+    key === "attempts" ? value.slice(-3) : value,
+  );

@@ -1,0 +1,139 @@
+// What clients do all day: take a lock and release it, vanish with it, keep a lease alive and hold several locks under it, or
+// only look. Each client does one thing at a time; renewals go on beside it.
+
+import type { Operation } from "../../src/actors/messages.ts";
+import { type LeaseId, millis, wallTime } from "../../src/actors/scalars.ts";
+import type { Beliefs } from "./beliefs.ts";
+import { ask, type Client, type Crowd, type Settled } from "./clients.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Workload } from "./plan.ts";
+import { createRandom, type Random } from "./random.ts";
+import { scheduleIn } from "./schedule.ts";
+
+export interface Work {
+  readonly crowd: Crowd;
+  readonly beliefs: Beliefs;
+  readonly workload: Workload;
+  readonly random: Random;
+  /** Set at the end: clients begin nothing new and renew nothing. */
+  isOver: boolean;
+  /** How many answers of each kind were given: a run in which nothing happens proves nothing. */
+  readonly answers: Map<string, number>;
+}
+
+export const lockName = (at: number): string => `lock-${at}`;
+
+/** Sets the clients of the plan to work. */
+export function beginWork({ crowd, beliefs, plan }: Cluster): Work {
+  const random = createRandom(plan.seed, "workload");
+  const { workload, clockError } = plan;
+  const work: Work = { crowd, beliefs, workload, random, isOver: false, answers: new Map() };
+  const begin = (kind: string, count: number, live: (work: Work, client: Client) => void): void => {
+    for (let at = 1; at <= count; at += 1) {
+      const client = { name: `${kind}${at}`, clockRate: 1 + random.between(-clockError, clockError) };
+      think(work, () => live(work, client));
+    }
+  };
+  begin("stateless", workload.stateless, takeOne);
+  begin("leased", workload.leased, openLease);
+  begin("watching", workload.watching, look);
+  return work;
+}
+
+const pickLock = ({ random, workload }: Work): string => lockName(random.below(workload.locks));
+const drawTtl = ({ random, workload }: Work) => millis(Math.round(random.between(workload.ttlMin, workload.ttlMax)));
+
+function want(work: Work, client: Client, operation: Operation, settled: Settled): void {
+  const isNamed = !work.random.chance(work.workload.namelessChance);
+  ask(work.crowd, client, { operation, isNamed }, (answer, attempt) => {
+    const kind = `${operation.type}: ${answer?.type ?? "unknown"}`;
+    work.answers.set(kind, (work.answers.get(kind) ?? 0) + 1);
+    settled(answer, attempt);
+  });
+}
+
+function later(work: Work, span: number, act: () => void): void {
+  scheduleIn(work.crowd.timetable, span, () => {
+    if (!work.isOver) act();
+  });
+}
+
+const think = (work: Work, act: () => void): void => later(work, work.random.between(0, work.workload.thinkMax), act);
+
+function takeOne(work: Work, client: Client): void {
+  const { random, workload } = work;
+  const lock = pickLock(work);
+  const owner = client.name;
+  const again = (): void => think(work, () => takeOne(work, client));
+  const acquire: Operation = { type: "acquire", lock, owner, under: { ttl: drawTtl(work) }, askedAt: wallTime(0) };
+  want(work, client, acquire, (answer) => {
+    if (answer?.type !== "granted" || random.chance(workload.vanishChance)) return again();
+    const { token } = answer;
+    later(work, random.between(0, workload.holdMax), () => {
+      want(work, client, { type: "release", lock, grant: { token, owner } }, again);
+    });
+  });
+}
+
+/** A lease that a client keeps alive as long as it works under it. */
+interface Tenancy {
+  readonly client: Client;
+  readonly lease: LeaseId;
+  isLost: boolean;
+}
+
+function openLease(work: Work, client: Client): void {
+  const ttl = drawTtl(work);
+  want(work, client, { type: "openLease", owner: client.name, ttl }, (answer) => {
+    if (answer?.type !== "leaseOpened") return think(work, () => openLease(work, client));
+    const tenancy: Tenancy = { client, lease: answer.lease, isLost: false };
+    renewLater(work, tenancy, ttl);
+    workUnder(work, tenancy, []);
+  });
+}
+
+function renewLater(work: Work, tenancy: Tenancy, ttl: number): void {
+  later(work, ttl / 3, () => {
+    if (tenancy.isLost) return;
+    want(work, tenancy.client, { type: "renewLease", lease: tenancy.lease }, (answer) => {
+      const isRenewed = answer === null || answer.type === "leaseRenewed";
+      if (isRenewed && counts(work, tenancy)) renewLater(work, tenancy, ttl);
+      else tenancy.isLost = true;
+    });
+  });
+}
+
+const counts = ({ beliefs, crowd }: Work, { lease }: Tenancy): boolean =>
+  (beliefs.leases.get(lease)?.until ?? 0) > crowd.timetable.now;
+
+interface Held {
+  readonly lock: string;
+  readonly token: Extract<Operation, { type: "release" }>["grant"]["token"];
+}
+
+/** Takes and releases locks until the lease is lost or the client vanishes. */
+function workUnder(work: Work, tenancy: Tenancy, held: readonly Held[]): void {
+  const { random, workload } = work;
+  const { client, lease } = tenancy;
+  if (tenancy.isLost || !counts(work, tenancy) || random.chance(workload.vanishChance / 4)) {
+    tenancy.isLost = true;
+    return think(work, () => openLease(work, client));
+  }
+  const goOn = (now: readonly Held[]): void => think(work, () => workUnder(work, tenancy, now));
+  const oldest = held[0];
+  if (oldest !== undefined && random.chance(held.length / 3)) {
+    const { lock, token } = oldest;
+    const grant = { lease, ...(token === undefined ? {} : { token }) };
+    return want(work, client, { type: "release", lock, grant }, () => goOn(held.slice(1)));
+  }
+  const lock = pickLock(work);
+  const acquire: Operation = { type: "acquire", lock, owner: client.name, under: { lease }, askedAt: wallTime(0) };
+  want(work, client, acquire, (answer) => {
+    if (answer?.type !== "granted" || held.some((one) => one.lock === lock)) return goOn(held);
+    goOn([...held, { lock, token: answer.token }]);
+  });
+}
+
+function look(work: Work, client: Client): void {
+  want(work, client, { type: "check", lock: pickLock(work) }, () => think(work, () => look(work, client)));
+}

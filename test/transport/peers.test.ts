@@ -1,0 +1,309 @@
+import { connect as connectHttp2 } from "node:http2";
+import { connect, createServer, type Socket } from "node:net";
+import { Client, type ClientDuplexStream, credentials, type StatusObject, status } from "@grpc/grpc-js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { RaftMessage } from "../../src/actors/messages.ts";
+import { logIndex, millis, nodeId, requestId, term } from "../../src/actors/scalars.ts";
+import { encodeGreeting, encodeParcel } from "../../src/transport/codec-peer.ts";
+import { startPeers } from "../../src/transport/peers.ts";
+import { helloTo } from "../../src/transport/peers-hello.ts";
+import { encodeInParts, exchange, messageBytesMax } from "../../src/transport/peers-wire.ts";
+import { exitCodes, StartError } from "../../src/transport/resident.ts";
+import type { Settings } from "../../src/transport/settings.ts";
+import { type Mailroom, mailroom, settingsOf } from "./surroundings.ts";
+
+const test = suite("transport/peers");
+
+const host = "127.0.0.1";
+const voters = ["a", "b"];
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const settings = (node: string, changes: Partial<Settings> & { other: number; port?: number }): Settings => {
+  const { other, port = 0, ...rest } = changes;
+  const peer = { nodeId: nodeId(node === "a" ? "b" : "a"), host, port: other };
+  return settingsOf({ node, voters, regionAddress: { host, port }, peers: [peer], ...rest });
+};
+
+async function start(of: Settings) {
+  const room = mailroom<"peers">(of);
+  const peers = await startPeers(room);
+  return { room, peers, port: Number(peers.inspect()["port"]) };
+}
+
+async function startPair(changes: Partial<Settings> = {}) {
+  const portOfB = await freePort();
+  const a = await start(settings("a", { other: portOfB }));
+  const b = await start(settings("b", { other: a.port, port: portOfB, ...changes }));
+  return { a, b, stop: () => Promise.all([a.peers.stop(), b.peers.stop()]) };
+}
+
+const message: RaftMessage = { type: "voteResponse", term: term(7), granted: true };
+const toA = { type: "send", to: nodeId("a"), message } as const;
+const toB = { type: "send", to: nodeId("b"), message } as const;
+
+/** The link of a node to another is up. */
+async function up({ room }: { room: Mailroom<"peers"> }): Promise<string> {
+  const { clientAddress } = await room.letter("gateway", "link");
+  assert.type(clientAddress, "string");
+  return clientAddress;
+}
+
+/** A stream to a node, opened by somebody who is none. */
+function stranger(port: number, first: Buffer): { ended: Promise<StatusObject>; stream: ClientDuplexStream<Buffer, Buffer>; close: () => void } {
+  const client = new Client(`${host}:${port}`, credentials.createInsecure());
+  const stream = client.makeBidiStreamRequest(exchange.path, exchange.requestSerialize, exchange.responseDeserialize);
+  const ended = new Promise<StatusObject>((resolve) => {
+    stream.on("error", () => undefined);
+    stream.on("status", resolve);
+  });
+  stream.on("data", () => undefined);
+  stream.write(first);
+  return { ended, stream, close: () => client.close() };
+}
+
+test("two nodes find each other, and tell where the other serves clients", async () => {
+  const { a, b, stop } = await startPair({ grpcAddress: { host, port: 4711 } });
+  assert.is(await up(a), "127.0.0.1:4711");
+  assert.is(await up(b), "127.0.0.1:9090");
+  await stop();
+});
+
+test("what one node says arrives at the other whole and in order", async () => {
+  const { a, b, stop } = await startPair();
+  await Promise.all([up(a), up(b)]);
+  for (let index = 1; index <= 50; index++) {
+    a.peers.receive({ ...toB, message: { type: "timeoutNow", term: term(1), lastIndex: logIndex(index) } });
+  }
+  const request = {
+    requestId: requestId("r"),
+    bornAt: logIndex(3),
+    operation: { type: "check", lock: "l" },
+    bytes: 10,
+    budget: millis(12.5),
+  } as const;
+  a.peers.receive({ type: "forward", to: nodeId("b"), requests: [request] });
+  b.peers.receive({ type: "reply", to: nodeId("a"), answers: [{ requestId: requestId("r"), answer: { type: "free" } }] });
+  for (let index = 1; index <= 50; index++) {
+    const received = await b.room.letter("raft", "received");
+    assert.equal([received.from, received.message.lastIndex], ["a", index]);
+  }
+  assert.equal(await b.room.letter("gateway", "forwarded"), { type: "forwarded", from: "a", requests: [request] });
+  const answers = [{ requestId: "r", answer: { type: "free" } }];
+  assert.equal(await a.room.letter("gateway", "replied"), { type: "replied", from: "b", answers });
+  await stop();
+});
+
+test("nodes that are configured differently do not talk", async () => {
+  const wrong = settingsOf({ node: "b", voters: ["a", "b", "c"] }).config;
+  const { a, b, stop } = await startPair({ config: wrong });
+  const { ended, close } = stranger(a.port, encodeGreeting(helloTo(nodeId("a"), b.room.settings)));
+  const { code, details } = await ended;
+  assert.is(code, status.FAILED_PRECONDITION);
+  assert.match(details, 'voters is ["a","b","c"] on b and ["a","b"] on a');
+  close();
+  assert.equal([...a.room.posted, ...b.room.posted], []);
+  await stop();
+});
+
+test("a node of another name, or one that looks for another, is sent away", async () => {
+  const a = await start(settings("a", { other: await freePort() }));
+  const greetings: [RegExp, Buffer][] = [
+    [/no node z is known/, encodeGreeting(helloTo(nodeId("a"), settingsOf({ node: "z", voters })))],
+    [/q was expected and a is here/, encodeGreeting(helloTo(nodeId("q"), settingsOf({ node: "b", voters })))],
+  ];
+  for (const [expected, greeting] of greetings) {
+    const { ended, close } = stranger(a.port, greeting);
+    assert.match((await ended).details, expected);
+    close();
+  }
+  await a.peers.stop();
+});
+
+test("a node that comes back is found again", async () => {
+  const { a, b } = await startPair();
+  await Promise.all([up(a), up(b)]);
+  await b.peers.stop();
+  assert.is((await a.room.letter("gateway", "link")).clientAddress, null);
+  const again = await start(b.room.settings);
+  await up(a);
+  a.peers.receive(toB);
+  assert.equal((await again.room.letter("raft", "received")).message, message);
+  await up(again);
+  again.peers.receive(toA);
+  assert.equal((await a.room.letter("raft", "received")).message, message);
+  await Promise.all([a.peers.stop(), again.peers.stop()]);
+});
+
+test("a connection that swallows everything is given up and dialled again", async () => {
+  const b = await start(settings("b", { other: await freePort() }));
+  // Stands between the two nodes and can stop to pass anything on, without closing.
+  const sockets: Socket[] = [];
+  let frozen = false;
+  const proxy = createServer((near) => {
+    const far = connect(b.port, host);
+    sockets.push(near, far);
+    near.on("error", () => undefined).on("data", (bytes) => frozen || far.write(bytes));
+    far.on("error", () => undefined).on("data", (bytes) => frozen || near.write(bytes));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, host, resolve));
+  const a = await start(settings("a", { other: (proxy.address() as { port: number }).port }));
+  await up(a);
+  frozen = true;
+  assert.is((await a.room.letter("gateway", "link")).clientAddress, null);
+  frozen = false;
+  await up(a);
+  await a.peers.stop();
+  await b.peers.stop();
+  for (const socket of sockets) socket.destroy();
+  proxy.close();
+});
+
+test("garbage at the port is answered or cut off, and reaches no actor", async () => {
+  const { a, b, stop } = await startPair();
+  await Promise.all([up(a), up(b)]);
+  const greeting = encodeGreeting(helloTo(nodeId("a"), b.room.settings));
+  const garbage = [Buffer.alloc(0), Buffer.from("GET / HTTP/1.1\r\n\r\n"), Buffer.alloc(5_000, 255), Buffer.from([10, 2, 8, 1])];
+  for (const bytes of garbage) {
+    const { ended, close } = stranger(a.port, bytes);
+    assert.is.not((await ended).code, status.OK);
+    close();
+  }
+  // A second greeting, an entry out of place, a message without a kind, text that is not UTF-8.
+  const disorder = encodeParcel({
+    raft: [
+      {
+        type: "appendRequest",
+        term: term(1),
+        previousIndex: logIndex(1),
+        previousTerm: term(1),
+        entries: [{ index: logIndex(7), term: term(1), command: { type: "noop" } }],
+        commitIndex: logIndex(0),
+        round: 0,
+        digest: null,
+      },
+    ],
+    requests: [],
+    answers: [],
+  });
+  for (const bytes of [greeting, disorder, Buffer.from([18, 0]), Buffer.from([26, 3, 10, 1, 0xff])]) {
+    const { ended, stream, close } = stranger(a.port, greeting);
+    stream.write(bytes);
+    const { code } = await ended;
+    assert.ok(code === status.INVALID_ARGUMENT || code === status.UNIMPLEMENTED, `status ${code}`);
+    close();
+  }
+  const raw = connect(a.port, host);
+  raw.on("error", () => undefined);
+  raw.end(Buffer.alloc(10_000, 0x41));
+  await new Promise((resolve) => raw.on("close", resolve));
+  assert.equal(a.room.failures, []);
+  assert.is(a.room.posted.filter(({ to }) => to === "raft").length, 0);
+  b.peers.receive(toA);
+  await a.room.letter("raft", "received");
+  await stop();
+});
+
+test("who opens a stream and says nothing is sent away", async () => {
+  const a = await start(settings("a", { other: await freePort() }));
+  const session = connectHttp2(`http://${host}:${a.port}`);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": exchange.path,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.resume();
+  const trailers = await new Promise<Record<string, unknown>>((resolve) => {
+    stream.on("response", (headers) => headers["grpc-status"] !== undefined && resolve(headers));
+    stream.on("trailers", resolve);
+  });
+  assert.is(String(trailers["grpc-status"]), String(status.DEADLINE_EXCEEDED));
+  session.destroy();
+  await a.peers.stop();
+});
+
+test("an entry that this version cannot read stops the node", async () => {
+  const { a, b, stop } = await startPair();
+  await Promise.all([up(a), up(b)]);
+  const { ended, stream, close } = stranger(a.port, encodeGreeting(helloTo(nodeId("a"), b.room.settings)));
+  // An append request of term 1 with entry 1, whose command has number 15.
+  stream.write(Buffer.from([18, 12, 42, 10, 8, 1, 34, 6, 8, 1, 16, 1, 122, 0]));
+  await ended;
+  assert.match((await a.room.failure()).message, /entry 1: a kind of command that this version does not know/);
+  close();
+  await stop();
+});
+
+test("a port that is taken is a clear refusal to start", async () => {
+  const a = await start(settings("a", { other: await freePort() }));
+  try {
+    await start(settings("b", { other: a.port, port: a.port }));
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, StartError);
+    assert.is((error as StartError).exitCode, exitCodes.unavailable);
+    assert.match((error as StartError).message, `REGION_PORT ${a.port}`);
+  }
+  await a.peers.stop();
+});
+
+test("a node without others listens all the same", async () => {
+  const { peers, port } = await start(settingsOf());
+  assert.ok(port > 0);
+  peers.receive(toB);
+  await peers.stop();
+});
+
+test("a peer that does not read costs a bounded amount of memory", async () => {
+  // Greets like a node, and reads nothing after that.
+  const b = await start(settings("b", { other: await freePort() }));
+  const sockets: Socket[] = [];
+  let frozen = false;
+  const proxy = createServer((near) => {
+    const far = connect(b.port, host);
+    sockets.push(near, far);
+    near.on("error", () => undefined).on("data", (bytes) => frozen || far.write(bytes));
+    far.on("error", () => undefined).on("data", (bytes) => near.write(bytes));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, host, resolve));
+  const a = await start(settings("a", { other: (proxy.address() as { port: number }).port }));
+  await up(a);
+  frozen = true;
+  const chunk = { position: { index: logIndex(1), term: term(1) }, chunk: 0, chunks: 1, bytes: new Uint8Array(4 << 20), checksum: 0 };
+  for (let turn = 0; turn < 20; turn++) {
+    a.peers.receive({ ...toB, message: { type: "snapshotRequest", term: term(1), chunk } });
+    await new Promise(setImmediate);
+  }
+  assert.ok(Number(a.peers.inspect()["messagesDropped"]) > 0);
+  await a.peers.stop();
+  await b.peers.stop();
+  for (const socket of sockets) socket.destroy();
+  proxy.close();
+});
+
+test("what one turn has to say is cut into messages of bounded size", () => {
+  const chunk = (size: number) =>
+    ({
+      type: "snapshotRequest",
+      term: term(1),
+      chunk: { position: { index: logIndex(1), term: term(1) }, chunk: 0, chunks: 1, bytes: new Uint8Array(size), checksum: 0 },
+    }) as const;
+  const { messages, tooLarge } = encodeInParts({
+    raft: [chunk(600_000), chunk(600_000), chunk(600_000), chunk(2_000_000), chunk(messageBytesMax)],
+    requests: [],
+    answers: [],
+  });
+  assert.is(messages.length, 4);
+  assert.is(tooLarge, 1);
+});
+
+test.run();
