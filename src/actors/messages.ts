@@ -16,7 +16,7 @@ export type ActorName =
   | "lease"
   | "region";
 
-// ── What a client asks, and what it is told ──────────────────────────────────────────────────────────────────────────
+// What a client asks, and what it is told.
 
 /** What a client asks for, checked and clamped, independent of the interface that it used. */
 export type Operation = Write | Renew | Read;
@@ -128,7 +128,7 @@ export interface Counts {
   readonly fencingCounter: FencingToken;
 }
 
-// ── clients ↔ gateway ────────────────────────────────────────────────────────────────────────────────────────────────
+// Clients ↔ gateway.
 
 /** Names one call of one client for as long as it is open. Chosen by `clients`, never used twice. */
 export type CallId = number;
@@ -154,7 +154,7 @@ export type GatewayToClients =
   | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts }
   | { readonly type: "standing"; readonly standing: Standing };
 
-// ── gateway ↔ raft, lease, lock ──────────────────────────────────────────────────────────────────────────────────────
+// Gateway ↔ raft, lease, lock.
 
 /** What an entry of the log says. A kind that a node does not know stops that node: it must not be skipped. */
 export type Command =
@@ -163,7 +163,7 @@ export type Command =
   | {
       readonly type: "write";
       readonly requestId: RequestId;
-      /** The highest index that the first gateway knew to be applied when the request came in. A request that was born
+      /** The highest index that the first gateway knew to be committed when the request came in. A request that was born
        *  longer ago than outcomes are remembered is not done: it may have been done before. */
       readonly bornAt: LogIndex;
       readonly write: Write;
@@ -198,6 +198,8 @@ export type RaftToGateway = {
   readonly term: Term;
   /** Where requests shall go; null while there is no leader, and while this one is handing its leadership over. */
   readonly leader: NodeId | null;
+  /** How far the group's log is known to be committed, though this node may not have caught up yet. */
+  readonly committed: LogIndex;
 };
 
 /** Told to whoever acts only on the leader. `leading` may be told again in the same term: everything restarts then. */
@@ -205,7 +207,7 @@ export type Leadership =
   | { readonly type: "leading"; readonly term: Term }
   | { readonly type: "following"; readonly term: Term };
 
-// ── raft ↔ storage ───────────────────────────────────────────────────────────────────────────────────────────────────
+// Raft ↔ storage.
 
 export interface Entry {
   readonly index: LogIndex;
@@ -296,7 +298,7 @@ export type StorageToRaft =
 /** Whether so little room is left on disk that nothing new shall be begun. Told at every change. */
 export type StorageToGateway = { readonly type: "room"; readonly scarce: boolean };
 
-// ── raft ↔ raft of another node, by way of peers ─────────────────────────────────────────────────────────────────────
+// Raft ↔ raft of another node, by way of peers.
 
 export type RaftMessage =
   | {
@@ -359,7 +361,7 @@ export interface StateDigest {
 
 export type PeersToRaft = { readonly type: "received"; readonly from: NodeId; readonly message: RaftMessage };
 
-// ── gateway ↔ gateway of another node, by way of peers ───────────────────────────────────────────────────────────────
+// Gateway ↔ gateway of another node, by way of peers.
 
 export interface ForwardedRequest {
   readonly requestId: RequestId;
@@ -384,7 +386,7 @@ export type PeersToGateway =
   /** A connection to another node came up, or went down (`clientAddress` null). */
   | { readonly type: "link"; readonly node: NodeId; readonly clientAddress: string | null };
 
-// ── raft → lock → lease, storage, gateway ────────────────────────────────────────────────────────────────────────────
+// Raft → lock → lease, storage, gateway.
 
 export type RaftToLock =
   | {
@@ -442,7 +444,7 @@ export type LeaseToRaft =
 
 export type RaftToLease = Leadership | { readonly type: "confirmed"; readonly ticket: number };
 
-// ── snapshots: lock ↔ storage ────────────────────────────────────────────────────────────────────────────────────────
+// Snapshots: lock ↔ storage.
 
 /** A lease, as it stands in the lock table. */
 export interface LeaseRecord {
@@ -496,7 +498,7 @@ export interface SnapshotSlice {
 export type LockToStorage = { readonly type: "snapshotTaken"; readonly slice: SnapshotSlice };
 export type StorageToLock = { readonly type: "restore"; readonly slice: SnapshotSlice };
 
-// ── who may say what to whom ─────────────────────────────────────────────────────────────────────────────────────────
+// Who may say what to whom.
 
 /** Sender → receiver → what it may say. A letter that is not here does not compile. */
 export interface Letters {

@@ -123,7 +123,7 @@ test("the data directory of another node is refused and left alone", async () =>
   await startWell();
   const before = contents();
   const bad = await startBadly({ env: { NODE_ID: "node-9" } });
-  assert.is(bad.code, damagedData);
+  assert.is(bad.code, usage);
   saysOnce(bad, /node-1.*node-9|node-9.*node-1/);
   assert.equal(contents(), before);
 });
@@ -132,7 +132,7 @@ test("the data directory of another region is refused and left alone", async () 
   await startWell();
   const before = contents();
   const bad = await startBadly({ env: { REGION_ID: "elsewhere" } });
-  assert.is(bad.code, damagedData);
+  assert.is(bad.code, usage);
   saysOnce(bad, /elsewhere/);
   assert.equal(contents(), before);
 });

@@ -13,7 +13,7 @@ import type {
   SnapshotPosition,
   SnapshotSlice,
 } from "../../src/actors/messages.ts";
-import { fencingToken, leaseId, logIndex, type Term, term } from "../../src/actors/scalars.ts";
+import { fencingToken, leaseId, logIndex, type NodeId, type Term, term } from "../../src/actors/scalars.ts";
 import { post, type Resident, type SimNode } from "./node.ts";
 import type { Random } from "./random.ts";
 import { scheduleIn } from "./schedule.ts";
@@ -50,7 +50,7 @@ export interface Disk {
   base: SnapshotPosition;
   snapshot: Snapshot | null;
   /** A snapshot that is being received. */
-  incoming: { position: SnapshotPosition; slices: SnapshotSlice[] } | null;
+  incoming: { from: NodeId; position: SnapshotPosition; slices: SnapshotSlice[] } | null;
   // Lost in a crash:
   /** A snapshot of this node's own that is being taken. */
   taking: { position: SnapshotPosition; slices: SnapshotSlice[] } | null;
@@ -204,7 +204,7 @@ function compact(disk: Disk, through: number): void {
   disk.entries = disk.entries.slice(gone);
 }
 
-// ── snapshots ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// snapshots.
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -217,19 +217,15 @@ function takeSlice(disk: Disk, slice: SnapshotSlice): AnswerTo {
   const { position } = slice;
   if (slice.slice === 0) disk.taking = { position, slices: [] };
   const { taking } = disk;
-  check(
-    taking !== null && isSame(taking.position, position) && taking.slices.length === slice.slice,
-    "slices of a snapshot arrive whole and in order",
-    () => JSON.stringify({ position, slice: slice.slice }),
-  );
+  // A slice that does not belong here is of a snapshot that was given up when the leader's was installed.
+  if (taking === null || !isSame(taking.position, position)) return silence;
+  check(taking.slices.length === slice.slice, "slices of a snapshot arrive in order", () => JSON.stringify(slice));
   taking.slices.push(slice);
   if (!slice.last) return silence;
   disk.taking = null;
-  const saved: AnswerTo = (node) => post(node, "storage", "raft", { type: "snapshotSaved", position });
-  // The leader's snapshot has come in between, and is newer.
-  if (position.index <= (disk.snapshot?.position.index ?? 0)) return saved;
-  disk.snapshot = taking;
-  return saved;
+  if (position.index > (disk.snapshot?.position.index ?? 0)) disk.snapshot = taking;
+  const saved = disk.snapshot?.position ?? position;
+  return (node) => post(node, "storage", "raft", { type: "snapshotSaved", position: saved });
 }
 
 function chunkOf(disk: Disk, { position, chunk }: ReadChunk): SnapshotChunk | null {
@@ -247,14 +243,18 @@ function receiveChunk(disk: Disk, { from, chunk }: Extract<RaftToStorage, { type
   if (position.index <= (disk.snapshot?.position.index ?? 0)) {
     return (node) => post(node, "storage", "raft", { type: "chunkReceived", from, position, next: chunk.chunks });
   }
-  if (disk.incoming === null || !isSame(disk.incoming.position, position)) disk.incoming = { position, slices: [] };
-  const { incoming } = disk;
+  const former = disk.incoming;
+  // Slices of two nodes need not fit together, even if they are of the same moment.
+  const continues = former !== null && former.from === from && isSame(former.position, position);
+  const incoming = continues ? former : { from, position, slices: [] };
+  disk.incoming = incoming;
   if (chunk.chunk === incoming.slices.length) incoming.slices.push(decode(chunk));
   const next = incoming.slices.length;
   if (next < chunk.chunks)
     return (node) => post(node, "storage", "raft", { type: "chunkReceived", from, position, next });
-  const snapshot = incoming;
+  const snapshot = { position, slices: incoming.slices };
   disk.snapshot = snapshot;
+  disk.taking = null;
   disk.incoming = null;
   disk.entries = [];
   disk.base = position;

@@ -17,12 +17,12 @@ export interface Resident {
   readonly receive: (letter: never, from: ActorName) => void;
 }
 
-type AnyEffect =
+export type AnyEffect =
   | { readonly type: "send"; readonly to: ActorName; readonly letter: unknown }
   | { readonly type: "setTimer"; readonly timer: string; readonly min: number; readonly max: number }
   | { readonly type: "cancelTimer"; readonly timer: string };
 
-interface Hosted {
+export interface Hosted {
   readonly receive: (letter: unknown, now: Instant) => readonly AnyEffect[];
 }
 

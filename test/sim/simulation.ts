@@ -4,7 +4,7 @@
 import type { Answer } from "../../src/actors/messages.ts";
 import { millis, wallTime } from "../../src/actors/scalars.ts";
 import { ask, type Client, type Request } from "./clients.ts";
-import { type Cluster, createCluster, startAll, type Watching } from "./cluster.ts";
+import { type Cluster, createCluster, diskOf, startAll, type Watching } from "./cluster.ts";
 import { unleash } from "./faults.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { runUntil } from "./schedule.ts";
@@ -86,13 +86,26 @@ function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void 
     for (const node of ids) {
       expect(cluster, inspector, { operation: { type: "check", lock: lockName(at) }, at: node }, "free");
     }
-    const acquire = { type: "acquire", lock: lockName(at), owner: "inspector", under: { ttl: millis(60_000) } } as const;
+    const acquire = {
+      type: "acquire",
+      lock: lockName(at),
+      owner: "inspector",
+      under: { ttl: millis(60_000) },
+    } as const;
     expect(cluster, inspector, { operation: { ...acquire, askedAt: wallTime(0) } }, "granted");
   }
   const { handed, committed } = cluster.ledger;
   runUntil(timetable, timetable.now + 10_000);
   for (const id of ids) {
     const index = handed.get(id) ?? 0;
+    const { entries } = diskOf(cluster, id);
+    const { snapshotEntries, trailingEntries } = plan.node;
+    // A snapshot may wait for transfers under way until four times as much has come together.
+    check(
+      entries.length <= 4 * snapshotEntries + trailingEntries + 64,
+      "a log stays bounded",
+      () => `${id}: ${entries.length}`,
+    );
     check(index === committed.length, "every node catches up", () => `${id}: ${index} of ${committed.length}`);
   }
 }

@@ -9,7 +9,7 @@ import { threadId } from "node:worker_threads";
 import { send } from "../../src/actors/actor.ts";
 import { InvariantError } from "../../src/actors/invariant.ts";
 import type { ActorName, Standing } from "../../src/actors/messages.ts";
-import { fencingToken, term } from "../../src/actors/scalars.ts";
+import { fencingToken, logIndex, term } from "../../src/actors/scalars.ts";
 import { exitCodes, type Resident, StartError } from "../../src/transport/resident.ts";
 import { serveThread } from "../../src/transport/serve-thread.ts";
 import { acts, decides } from "../../src/transport/thread.ts";
@@ -85,7 +85,7 @@ serveThread({
           state.role = "follower";
         }
         if (message.type === "loaded") {
-          return [send("gateway", { type: "standing", role: "leader", term: term(1), leader: null })];
+          return [send("gateway", { type: "standing", role: "leader", term: term(1), leader: null, committed: logIndex(0) })];
         }
         return [];
       },

@@ -14,7 +14,7 @@ import type {
   RaftToGateway,
   RequestAnswer,
 } from "../messages.ts";
-import { after, between, type Instant, type LogIndex, logIndex, type Millis, millis, type NodeId } from "../scalars.ts";
+import { after, between, type Instant, type LogIndex, type Millis, millis, type NodeId } from "../scalars.ts";
 import {
   answer,
   answerOverdue,
@@ -102,7 +102,7 @@ function onRequest(
   if (state.scarce && state.standing.leader === state.nodeId && beginsSomething(operation)) {
     return [refuseCall(state, call, "disk-full")];
   }
-  const born = { requestId: requestId ?? ownRequestId(state), operation, bytes, bornAt: state.applied };
+  const born = { requestId: requestId ?? ownRequestId(state), operation, bytes, bornAt: null };
   const pending = admit(state, born, caller, now);
   return [...deadlineTimer(state, now), ...route(state, [pending], now)];
 }
@@ -120,9 +120,13 @@ function onCancelled(state: GatewayState, call: CallId): GatewayEffect[] {
   return [];
 }
 
-function onStanding(state: GatewayState, { role, term, leader }: RaftToGateway, now: Instant): GatewayEffect[] {
+function onStanding(state: GatewayState, message: RaftToGateway, now: Instant): GatewayEffect[] {
+  const { role, term, leader } = message;
+  const { standing } = state;
+  const isNews = role !== standing.role || term !== standing.term || leader !== standing.leader;
   state.standing = { role, term, leader };
-  return [...tellStanding(state), ...routeAnew(state, now)];
+  learnCommitted(state, message.committed);
+  return isNews ? [...tellStanding(state), ...routeAnew(state, now)] : [];
 }
 
 /** From the lock actor, with how far the log is applied, or from the lease actor. */
@@ -131,12 +135,12 @@ function onAnswers(
   message: { readonly answers: readonly RequestAnswer[]; readonly applied?: LogIndex },
   now: Instant,
 ): GatewayEffect[] {
-  const effects = giveAnswers(state, message.answers, now);
-  const { applied } = message;
-  if (applied === undefined || (state.applied !== null && applied <= state.applied)) return effects;
-  const isFirst = state.applied === null;
-  state.applied = applied;
-  return isFirst ? [...effects, ...route(state, state.pending.values(), now)] : effects;
+  if (message.applied !== undefined) learnCommitted(state, message.applied);
+  return giveAnswers(state, message.answers, now);
+}
+
+function learnCommitted(state: GatewayState, index: LogIndex): void {
+  if (index > state.committed) state.committed = index;
 }
 
 function giveAnswers(state: GatewayState, answers: readonly RequestAnswer[], now: Instant): GatewayEffect[] {
@@ -254,6 +258,6 @@ export const gateway: Behaviour<"gateway", GatewayState> = {
     refusedOverloaded: state.refused.overloaded,
     refusedDiskFull: state.refused["disk-full"],
     refusedStopping: state.refused.stopping,
-    applied: state.applied ?? logIndex(0),
+    committed: state.committed,
   }),
 };

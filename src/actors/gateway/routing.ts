@@ -4,9 +4,9 @@
 
 import { send, setTimer } from "../actor.ts";
 import type { Command, ForwardedRequest, GatewayToLease, Query, Write } from "../messages.ts";
-import { after, between, type Instant, logIndex, type NodeId } from "../scalars.ts";
+import { after, between, type Instant, type LogIndex, type NodeId } from "../scalars.ts";
 import { answer, lettersOf, nothingOutgoing, refused } from "./answering.ts";
-import { beginsSomething, type GatewayEffect, type GatewayState, isWrite, type Pending, remove } from "./state.ts";
+import { beginsSomething, type GatewayEffect, type GatewayState, type Pending, remove } from "./state.ts";
 
 /** Sends those of `requests` that are to be sent and can be. */
 export function route(state: GatewayState, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
@@ -48,8 +48,7 @@ function routeHere(state: GatewayState, requests: Iterable<Pending>, now: Instan
           answer(state, outgoing, { requestId, answer: refused("disk-full") });
           continue;
         }
-        if (!isBorn(state, pending, now)) continue;
-        commands.push(writeCommand(pending, operation));
+        commands.push(writeCommand(state, pending, operation));
         break;
     }
     noteSending(pending, state.nodeId, now);
@@ -57,8 +56,7 @@ function routeHere(state: GatewayState, requests: Iterable<Pending>, now: Instan
   const effects = lettersOf(outgoing);
   if (commands.length > 0) effects.push(send("raft", { type: "propose", commands }));
   if (queries.length > 0) effects.push(send("raft", { type: "read", queries }));
-  if (renewals.length > 0) effects.push(send("lease", { type: "renew", renewals }));
-  if (renewals.length > 0 || bornWithoutWord(state) !== null) effects.push(...retryTimer(state));
+  if (renewals.length > 0) effects.push(send("lease", { type: "renew", renewals }), ...retryTimer(state));
   return effects;
 }
 
@@ -74,35 +72,29 @@ function forward(state: GatewayState, leader: NodeId, requests: Iterable<Pending
       continue;
     }
     const budget = between(now, pending.until);
-    if (!reachable || budget <= 0 || !isBorn(state, pending, now)) continue;
+    if (!reachable || budget <= 0) continue;
     const { requestId, operation, bytes } = pending;
-    forwarded.push({ requestId, bornAt: pending.bornAt ?? logIndex(0), operation, bytes, budget });
+    forwarded.push({ requestId, bornAt: birth(state, pending), operation, bytes, budget });
     noteSending(pending, leader, now);
   }
-  if (forwarded.length === 0) return bornWithoutWord(state) === null ? [] : retryTimer(state);
+  if (forwarded.length === 0) return [];
   return [send("peers", { type: "forward", to: leader, requests: forwarded }), ...retryTimer(state)];
 }
 
 /**
- * Says of a write when it was born, and whether it may be sent. `bornAt` must not be above the index that is truly applied at
- * the birth, or a repeat that comes after its outcome was forgotten could be done again; the lower it is, the sooner a
- * request is taken for such a repeat. So a node that has not yet learned how far its log is applied keeps writes back for a
- * while; then it takes the log for a young one, and 0 for the index, which is never too high.
+ * When a request was born: what is committed before it is first sent cannot be of its doing. `bornAt` must not be above that, or
+ * a repeat that comes after its outcome was forgotten could be done again; the lower it is, the sooner a request is taken for
+ * such a repeat. Raft names a leader only together with how far that has committed, so it is never far too low.
  */
-function isBorn(state: GatewayState, pending: Pending, now: Instant): boolean {
-  pending.bornAt ??= state.applied;
-  if (pending.bornAt !== null || !isWrite(pending.operation)) return true;
-  state.unbornSince ??= now;
-  return false;
+function birth(state: GatewayState, pending: Pending): LogIndex {
+  pending.bornAt ??= state.committed;
+  return pending.bornAt;
 }
 
-const bornWithoutWord = ({ applied, unbornSince, retryMs }: GatewayState): Instant | null =>
-  applied !== null || unbornSince === null ? null : after(unbornSince, retryMs);
-
-const writeCommand = ({ requestId, bornAt }: Pending, write: Write): Command => ({
+const writeCommand = (state: GatewayState, pending: Pending, write: Write): Command => ({
   type: "write",
-  requestId,
-  bornAt: bornAt ?? logIndex(0),
+  requestId: pending.requestId,
+  bornAt: birth(state, pending),
   write,
 });
 
@@ -127,11 +119,7 @@ function retryTimer(state: GatewayState): GatewayEffect[] {
 /** Sends again what has stayed unanswered for `retryMs`: the leader may have dropped it, or its answer was lost. */
 export function retry(state: GatewayState, now: Instant): GatewayEffect[] {
   state.retrying = false;
-  let next = bornWithoutWord(state);
-  if (next !== null && next <= now) {
-    state.applied = logIndex(0);
-    next = null;
-  }
+  let next: Instant | null = null;
   for (const pending of state.pending.values()) {
     if (!isRetried(state, pending) || pending.callers.length === 0) continue;
     const at = after(pending.sentAt, state.retryMs);

@@ -5,7 +5,16 @@ import type { Effect } from "../actor.ts";
 import type { Config } from "../config.ts";
 import { addDeadline, type Deadlines, noDeadlines } from "../deadlines.ts";
 import type { CallId, Operation, RaftToGateway, Refusal, Standing, Write } from "../messages.ts";
-import { type Instant, type LogIndex, type Millis, type NodeId, type RequestId, requestId, term } from "../scalars.ts";
+import {
+  type Instant,
+  type LogIndex,
+  logIndex,
+  type Millis,
+  type NodeId,
+  type RequestId,
+  requestId,
+  term,
+} from "../scalars.ts";
 
 export type GatewayEffect = Effect<"gateway">;
 
@@ -22,7 +31,7 @@ export interface Caller {
 export interface Pending {
   readonly requestId: RequestId;
   readonly operation: Operation;
-  /** Null until this node has learned how far the log is applied. A write is not sent before. */
+  /** How far the log was known to be committed when the request was first sent; null until then. */
   bornAt: LogIndex | null;
   callers: Caller[];
   /** When it is given up, whoever waits. */
@@ -69,10 +78,8 @@ export interface GatewayState {
   readonly links: Map<NodeId, Link>;
   /** What clients were told last. */
   told: Standing | null;
-  /** How far the log was applied when the lock actor last said so; null until then. */
-  applied: LogIndex | null;
-  /** Since when a write has been kept back only because `applied` is not known. */
-  unbornSince: Instant | null;
+  /** How far the log is known to be committed. */
+  committed: LogIndex;
   draining: boolean;
   /** Whether this node's disk has no room for anything new. */
   scarce: boolean;
@@ -98,8 +105,7 @@ export const start = ({ node }: Config): GatewayState => ({
   standing: { role: "follower", term: term(0), leader: null },
   links: new Map(),
   told: null,
-  applied: null,
-  unbornSince: null,
+  committed: logIndex(0),
   draining: false,
   scarce: false,
   answered: 0,

@@ -1,4 +1,4 @@
-// Renewals (DESIGN §5). They do not go through the log: the deadline is reset when the renewal arrives, and it is answered after
+// Renewals. They do not go through the log: the deadline is reset when the renewal arrives, and it is answered after
 // a confirmation round that began later, if the lease is still live and no expiry of it is proposed. Any later leader was then
 // elected after the client sent its renewal, and starts every ttl anew. What is refused is confirmed in the same way.
 

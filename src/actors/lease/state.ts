@@ -80,7 +80,7 @@ export const startLease = ({ cluster }: Config): LeaseState => ({
   looks: 0,
 });
 
-/** What a server adds to a ttl, so that the client stops first: ttl·ρ + ε (DESIGN §5). */
+/** What a server adds to a ttl, so that the client stops first: ttl·ρ + ε. */
 export const allowance = (state: LeaseState, ttl: Millis): Millis =>
   millis(Math.ceil(ttl * state.clockRateErrorMax) + state.clockAllowanceMs);
 

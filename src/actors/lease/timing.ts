@@ -1,5 +1,5 @@
 // Deadlines, and the tick that looks at them. They run on the leader only, and only after the first entry of its term has been
-// applied; then every live lease has its full span. Late is safe, early is not (DESIGN §5).
+// applied; then every live lease has its full span. Late is safe, early is not.
 
 import { cancelTimer, type Effect, send, setTimer } from "../actor.ts";
 import { addDeadline, nextDeadline, noDeadlines, takeOverdue } from "../deadlines.ts";
@@ -118,7 +118,7 @@ export function onTick(state: LeaseState, now: Instant): Effects {
   return [...propose(commands), ...armTick(state, now)];
 }
 
-/** Counts only in the term it was decided in (DESIGN §5). */
+/** Counts only in the term it was decided in. */
 const expiry = ({ id, renewals }: TimedLease, term: Term): Command => ({ type: "expire", lease: id, renewals, term });
 
 const propose = (commands: readonly Command[]): Effects =>

@@ -59,7 +59,7 @@ function applyCommand(table: Table, entry: Entry, requestsRemembered: number): A
   invariant(false, `every kind of entry is known: ${JSON.stringify(command)}`);
 }
 
-// ── requests and their repeats (DESIGN §4: requests are idempotent) ──────────────────────────────────────────────────
+// Requests and their repeats (a request is done once, however often it comes).
 
 function applyWrite(
   table: Table,
@@ -128,9 +128,9 @@ function applyNew(table: Table, write: Write, request: Request): Applied {
   invariant(false, `every kind of write is known: ${JSON.stringify(write)}`);
 }
 
-// ── what a client may ask for ────────────────────────────────────────────────────────────────────────────────────────
+// What a client may ask for.
 
-/** COMPAT §2: lease ids start at 1. */
+/** The leased interface: lease ids start at 1. */
 function openLease(table: Table, { owner, ttl }: Asked<"openLease">): Applied {
   table.leaseId = leaseId(table.leaseId + 1);
   const id = table.leaseId;
@@ -138,7 +138,7 @@ function openLease(table: Table, { owner, ttl }: Asked<"openLease">): Applied {
   return answer({ type: "leaseOpened", lease: id, ttl }, [{ type: "opened", lease: id, ttl, renewals: 0 }]);
 }
 
-/** COMPAT §2: a lease that already holds the lock gets the same token again. */
+/** The leased interface: a lease that already holds the lock gets the same token again. */
 function acquireUnderLease(table: Table, write: Asked<"acquire">, request: Request & { lease: LeaseId }): Applied {
   const lease = table.leases.get(request.lease);
   if (lease === undefined) return answer(noSuchLease(table, request.lease));
@@ -148,7 +148,7 @@ function acquireUnderLease(table: Table, write: Asked<"acquire">, request: Reque
   return answer(lock.lease === lease.id ? granted(table, lock) : { type: "held", holder: holder(table, lock) });
 }
 
-/** COMPAT §1: held by anyone, also by the same client, is held. */
+/** The stateless interface: held by anyone, also by the same client, is held. */
 function acquireUnderImplicitLease(table: Table, write: Asked<"acquire">, request: Request & { ttl: Millis }): Applied {
   const lock = table.locks.get(write.lock);
   if (lock !== undefined) return answer({ type: "held", holder: holder(table, lock) });
@@ -181,7 +181,7 @@ function grant(
 }
 
 /**
- * Whatever the request names of the grant must fit (COMPAT §1 and §2). The lease is looked at first, then the token, then the
+ * Whatever the request names of the grant must fit (both interfaces of existing clients). The lease is looked at first, then the token, then the
  * owner: a token that has been overtaken says more than an owner that differs because of it.
  */
 function release(table: Table, { lock: name, grant: named }: Asked<"release">, index: LogIndex): Applied {
@@ -215,7 +215,7 @@ function endIfNeedless(table: Table, id: LeaseId): readonly LeaseChange[] {
   return [{ type: "ended", lease: id }];
 }
 
-// ── expiry (DESIGN §5) ───────────────────────────────────────────────────────────────────────────────────────────────
+// Expiry.
 
 /**
  * Ends a lease that was overdue on the leader of `command.term`. Void in any other term, where a new leader has started every
@@ -237,7 +237,7 @@ function applyExpire(table: Table, { index, term }: Entry, command: Proposed<"ex
   return { outcome: null, changes: [{ type: "ended", lease: lease.id }] };
 }
 
-// ── what is known of a lease and of a lock ───────────────────────────────────────────────────────────────────────────
+// What is known of a lease and of a lock.
 
 /** Numbers are given out in order, so a number up to the counter that is not live has ended. */
 export function leaseOutcome(table: Table, lease: LeaseId): LeaseOutcome {

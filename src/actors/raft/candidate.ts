@@ -37,6 +37,7 @@ export function becomeCandidate(
   const candidate: Candidate = { type: "candidate", pre, transfer, votes: new Map() };
   state.role = candidate;
   state.leader = null;
+  state.committedByLeader = null;
   const last = { lastIndex: lastIndex(state.log), lastTerm: lastTerm(state.log) };
   if (pre) {
     candidate.votes.set(state.self, true);

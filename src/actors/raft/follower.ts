@@ -27,6 +27,7 @@ export function becomeFollower(
   state.term = at.term;
   state.role = { type: "follower" };
   state.leader = at.leader;
+  state.committedByLeader = null;
   if (at.leader !== null) state.leaderHeardAt = now;
   const effects: RaftEffect[] = [electionTimer(state)];
   if (led) effects.push(cancelTimer("heartbeat"), cancelTimer("confirm"), cancelTimer("transfer"));
@@ -66,6 +67,7 @@ export function onAppendRequest(
   now: Instant,
 ): RaftEffect[] {
   const effects = follow(state, from, now);
+  if (message.commitIndex > (state.committedByLeader ?? 0)) state.committedByLeader = message.commitIndex;
   if (message.digest !== null) compareDigest(state, message.digest);
   const { entries, previousIndex } = withoutCompacted(state, message);
   const agrees = previousIndex > message.previousIndex || termAt(state.log, previousIndex) === message.previousTerm;

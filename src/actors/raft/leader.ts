@@ -4,15 +4,17 @@
 import { cancelTimer, send, setTimer } from "../actor.ts";
 import { isMajority, reachedByMajority } from "../electorate.ts";
 import { invariant } from "../invariant.ts";
-import type { Command, Entry, RaftMessage, SnapshotPosition, StorageToRaft } from "../messages.ts";
+import type { Command, Entry, RaftMessage } from "../messages.ts";
 import { type Instant, type LogIndex, logIndex, type NodeId } from "../scalars.ts";
 import { handToLock } from "./applying.ts";
 import { becomeFollower } from "./follower.ts";
 import { append, lastIndex, lastIndexWithin, termAt } from "./log.ts";
-import { awaitSnapshot, newProgress, type Progress, probeAt, succeed } from "./progress.ts";
+import { newProgress, type Progress, probeAt, succeed } from "./progress.ts";
 import { beginRoundIfDue, settleRounds } from "./reads.ts";
 import { beat, replicate } from "./replication.ts";
-import { type Leader, type RaftEffect, type RaftState, tell } from "./state.ts";
+import { beginSnapshot, keepSendingSnapshot, onChunkStored } from "./sending-snapshots.ts";
+import type { Leader, RaftEffect, RaftState } from "./state.ts";
+import { transferIfReady } from "./transfer.ts";
 
 type Message<Type extends RaftMessage["type"]> = Extract<RaftMessage, { type: Type }>;
 
@@ -30,6 +32,7 @@ export function becomeLeader(state: RaftState, now: Instant): RaftEffect[] {
   };
   state.role = leader;
   state.leader = state.self;
+  state.committedByLeader = null;
   const beat: RaftEffect[] = state.peers.length > 0 ? [setTimer("heartbeat", state.config.node.heartbeatMs)] : [];
   // Raft §8: an entry of its own term tells the leader what is committed.
   return [cancelTimer("election"), ...beat, ...appendCommands(state, leader, [{ type: "noop" }])];
@@ -127,50 +130,6 @@ function hear(leader: Leader, from: NodeId, now: Instant): Progress {
   return follower;
 }
 
-/** Raft §5.4.2: only entries of the current term are committed by counting; those before them follow. */
-function advanceCommit(state: RaftState, leader: Leader): RaftEffect[] {
-  const held = [state.durableIndex, ...[...leader.followers.values()].map((follower) => follower.matchIndex)];
-  const reached = reachedByMajority(held);
-  if (reached <= state.commitIndex || termAt(state.log, reached) !== state.term) return [];
-  state.commitIndex = reached;
-  return [...handToLock(state), ...beginRoundIfDue(state, leader)];
-}
-
-// ── snapshots for followers that are too far behind ──────────────────────────────────────────────────────────────────
-
-function beginSnapshot(follower: Progress, to: NodeId, now: Instant): RaftEffect[] {
-  awaitSnapshot(follower, now);
-  return [askForChunk(to, null, 0)];
-}
-
-const askForChunk = (to: NodeId, position: SnapshotPosition | null, chunk: number): RaftEffect =>
-  send("storage", { type: "readChunk", to, position, chunk });
-
-/** A chunk or its answer may be lost: it is sent again after a while. */
-function keepSendingSnapshot(state: RaftState, to: NodeId, follower: Progress, now: Instant): RaftEffect[] {
-  if (follower.mode !== "snapshot") {
-    return follower.nextIndex <= state.log.base.index ? beginSnapshot(follower, to, now) : [];
-  }
-  const { snapshot } = follower;
-  if (snapshot === null || now - snapshot.askedAt < state.config.node.electionMsMin) return [];
-  snapshot.askedAt = now;
-  return [askForChunk(to, snapshot.position, snapshot.chunk)];
-}
-
-export function onChunkRead(
-  state: RaftState,
-  leader: Leader,
-  message: Extract<StorageToRaft, { type: "chunkRead" }>,
-  now: Instant,
-): RaftEffect[] {
-  const follower = leader.followers.get(message.to);
-  if (follower?.mode !== "snapshot") return [];
-  if (message.chunk === null) return beginSnapshot(follower, message.to, now);
-  const { position, chunk } = message.chunk;
-  follower.snapshot = { position, chunk, askedAt: now };
-  return [tell(message.to, { type: "snapshotRequest", term: state.term, chunk: message.chunk })];
-}
-
 export function onSnapshotResponse(
   state: RaftState,
   leader: Leader,
@@ -179,42 +138,20 @@ export function onSnapshotResponse(
   now: Instant,
 ): RaftEffect[] {
   const follower = hear(leader, from, now);
-  if (message.installed) {
-    succeed(follower, message.position.index);
-    return [...advanceCommit(state, leader), ...replicate(state, leader, from, follower)];
-  }
-  const { snapshot } = follower;
-  if (snapshot?.position?.index !== message.position.index || message.next === snapshot.chunk) return [];
-  follower.snapshot = { position: message.position, chunk: message.next, askedAt: now };
-  return [askForChunk(from, message.position, message.next)];
+  if (!message.installed) return onChunkStored(follower, from, message, now);
+  succeed(follower, message.position.index);
+  return [...advanceCommit(state, leader), ...replicate(state, leader, from, follower)];
 }
 
-// ── handing leadership over (thesis §3.10) ───────────────────────────────────────────────────────────────────────────
-
-/** Stops proposals, confirmations and reads at once, brings the most complete follower up to date, and lets it campaign. */
-export function handOver(state: RaftState, leader: Leader, now: Instant): RaftEffect[] {
-  if (leader.transfer !== null) return [];
-  const heir = [...leader.followers]
-    .filter(([, follower]) => now - follower.heardAt < state.config.node.electionMsMin)
-    .sort(([, a], [, b]) => b.matchIndex - a.matchIndex)[0];
-  if (heir === undefined) return [];
-  leader.transfer = { to: heir[0], sent: false };
-  leader.waiting = { queries: [], tickets: [] };
-  leader.rounds.length = 0;
-  leader.proposals.length = 0;
-  return [setTimer("transfer", state.config.node.electionMsMin), ...transferIfReady(state, leader)];
-}
-
-function transferIfReady(state: RaftState, leader: Leader): RaftEffect[] {
-  const { transfer } = leader;
-  if (transfer === null || transfer.sent) return [];
-  if (leader.followers.get(transfer.to)?.matchIndex !== lastIndex(state.log)) return [];
-  transfer.sent = true;
-  return [tell(transfer.to, { type: "timeoutNow", term: state.term, lastIndex: lastIndex(state.log) })];
-}
-
-/** The heir has not taken over in time: this node leads on, and everything that stopped starts again. */
-export function onTransferTimeout(state: RaftState, leader: Leader): RaftEffect[] {
-  leader.transfer = null;
-  return beginRoundIfDue(state, leader);
+/** Raft §5.4.2: only entries of the current term are committed by counting; those before them follow. */
+function advanceCommit(state: RaftState, leader: Leader): RaftEffect[] {
+  const held = [state.durableIndex, ...[...leader.followers.values()].map((follower) => follower.matchIndex)];
+  const reached = reachedByMajority(held);
+  if (reached <= state.commitIndex || termAt(state.log, reached) !== state.term) return [];
+  const isFirst = state.committedByLeader === null;
+  state.commitIndex = reached;
+  state.committedByLeader = reached;
+  // Followers send requests here once they hear that this leader knows what is committed: they shall hear at once.
+  const news = isFirst ? beat(state, leader) : [];
+  return [...handToLock(state), ...news, ...beginRoundIfDue(state, leader)];
 }

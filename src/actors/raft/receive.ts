@@ -3,7 +3,7 @@
 
 import { type Behaviour, type Inbox, type Inspection, send } from "../actor.ts";
 import type { PeersToRaft, RaftMessage, RaftToGateway, StorageToRaft } from "../messages.ts";
-import type { Instant } from "../scalars.ts";
+import { type Instant, logIndex } from "../scalars.ts";
 import { feedRestored, onDigest, onRestored, onSnapshotSaved } from "./applying.ts";
 import {
   becomeCandidate,
@@ -24,18 +24,10 @@ import {
   onSnapshotRequest,
   onVoteRequest,
 } from "./follower.ts";
-import {
-  handOver,
-  onAppendResponse,
-  onChunkRead,
-  onHeartbeatTimeout,
-  onLogDurable,
-  onSnapshotResponse,
-  onTransferTimeout,
-  propose,
-} from "./leader.ts";
+import { onAppendResponse, onHeartbeatTimeout, onLogDurable, onSnapshotResponse, propose } from "./leader.ts";
 import { emptyLog, lastIndex, termAt } from "./log.ts";
 import { awaitRound, beginRoundIfDue, onConfirmTimeout } from "./reads.ts";
+import { onChunkRead } from "./sending-snapshots.ts";
 import {
   hardState,
   hearsLeader,
@@ -46,6 +38,7 @@ import {
   start,
   tellDurably,
 } from "./state.ts";
+import { handOver, onTransferTimeout } from "./transfer.ts";
 
 export const raft: Behaviour<"raft", RaftState> = { start, receive, inspect };
 
@@ -204,18 +197,30 @@ function withConsequences(state: RaftState, effects: RaftEffect[]): RaftEffect[]
     const leadership = { type: isLeading ? "leading" : "following", term: state.term } as const;
     effects.push(send("lease", leadership), send("region", leadership));
   }
+  return [...effects, ...tellStanding(state)];
+}
+
+/** Requests go to a leader that knows what is committed, and not before: so they can say when they were born. */
+function tellStanding(state: RaftState): RaftEffect[] {
+  const { role, term, leader, committedByLeader, toldStanding: told } = state;
+  const isHandingOver = role.type === "leader" && role.transfer !== null;
   const standing: RaftToGateway = {
     type: "standing",
-    role: state.role.type,
-    term: state.term,
-    leader: state.leader === state.self && !isLeading ? null : state.leader,
+    role: role.type,
+    term,
+    leader: committedByLeader === null || isHandingOver ? null : leader,
+    committed: logIndex(Math.max(state.commitIndex, committedByLeader ?? 0)),
   };
-  const told = state.toldStanding;
-  if (told?.role !== standing.role || told.term !== standing.term || told.leader !== standing.leader) {
-    state.toldStanding = standing;
-    effects.push(send("gateway", standing));
-  }
-  return effects;
+  // A gateway that knew too little would take a new request for one that is too old; so now and then it is told again.
+  const tellEntries = Math.ceil(state.config.cluster.requestsRemembered / 4);
+  const isKnown =
+    told?.role === standing.role &&
+    told.term === standing.term &&
+    told.leader === standing.leader &&
+    standing.committed - told.committed < tellEntries;
+  if (isKnown) return [];
+  state.toldStanding = standing;
+  return [send("gateway", standing)];
 }
 
 function inspect(state: RaftState): Inspection {

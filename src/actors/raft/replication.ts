@@ -42,7 +42,8 @@ function appendRequest(
     previousIndex,
     previousTerm,
     entries,
-    commitIndex: state.commitIndex,
+    // Before an entry of its own term is committed a leader does not know what is (thesis §6.4), and says nothing.
+    commitIndex: state.committedByLeader ?? logIndex(0),
     round: leader.round,
     digest: null,
   };

@@ -73,6 +73,9 @@ export interface RaftState {
   /** The log is durable up to here. */
   durableIndex: LogIndex;
   commitIndex: LogIndex;
+  /** How far the log is committed according to `leader`, or null while that has committed nothing of its own term and so does
+   *  not know. This node's own log may not reach so far. */
+  committedByLeader: LogIndex | null;
   role: Role;
   leader: NodeId | null;
   /** When this node last heard of `leader`. */
@@ -109,6 +112,7 @@ export function start(config: Config): RaftState {
     log: emptyLog(),
     durableIndex: logIndex(0),
     commitIndex: logIndex(0),
+    committedByLeader: null,
     role: { type: "follower" },
     leader: null,
     leaderHeardAt: instant(Number.NEGATIVE_INFINITY),

@@ -1,16 +1,17 @@
-// Descriptors as strict readers of them want them: the loader names types relative to where they are used, and only some
-// readers search the scopes as a compiler does. Here every name becomes an absolute one.
+// Descriptors as a compiler would have made them, which strict readers insist on. The loader names types relative to where
+// they are used, leaves the JSON names of fields out, and calls the entries of maps otherwise.
 
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type DescriptorProto, type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { PackageDefinition } from "@grpc/proto-loader";
 
-/** The same definitions, every file of which names types absolutely. */
-export function withAbsoluteNames(definitions: PackageDefinition): PackageDefinition {
+/** The same definitions, with descriptors as a compiler would have made them. */
+export function asCompiled(definitions: PackageDefinition): PackageDefinition {
   const files = new Map<Buffer, FileDescriptorProto>();
   for (const { fileDescriptorProtos } of Object.values(definitions) as { fileDescriptorProtos?: Buffer[] }[]) {
     for (const bytes of fileDescriptorProtos ?? []) files.set(bytes, fromBinary(FileDescriptorProtoSchema, bytes));
   }
+  for (const { messageType } of files.values()) for (const message of messageType) nameMapEntries(message);
   const known = new Set([...files.values()].flatMap(typeNames));
   const mended = new Map([...files].map(([bytes, file]) => [bytes, mend(file, known)]));
   return Object.fromEntries(
@@ -44,7 +45,10 @@ function mend(file: FileDescriptorProto, known: ReadonlySet<string>): Buffer {
   };
   const mendMessage = (message: DescriptorProto, above: string): void => {
     const scope = `${above}.${message.name}`;
-    for (const field of message.field) field.typeName = absolute(field.typeName, scope);
+    for (const field of message.field) {
+      field.typeName = absolute(field.typeName, scope);
+      field.jsonName = camelCase(field.name);
+    }
     for (const nested of message.nestedType) mendMessage(nested, scope);
   };
   const root = file.package === "" ? "" : `.${file.package}`;
@@ -57,3 +61,18 @@ function mend(file: FileDescriptorProto, known: ReadonlySet<string>): Buffer {
   }
   return Buffer.from(toBinary(FileDescriptorProtoSchema, file));
 }
+
+/** The type of a map's entries is named after its field. */
+function nameMapEntries(message: DescriptorProto): void {
+  for (const nested of message.nestedType) {
+    nameMapEntries(nested);
+    if (nested.options?.mapEntry !== true) continue;
+    const field = message.field.find(({ typeName }) => typeName === nested.name);
+    if (field === undefined) continue;
+    const name = camelCase(field.name);
+    nested.name = `${name.charAt(0).toUpperCase()}${name.slice(1)}Entry`;
+    field.typeName = nested.name;
+  }
+}
+
+const camelCase = (name: string): string => name.replace(/_+([^_])/g, (_all, letter: string) => letter.toUpperCase());

@@ -48,7 +48,8 @@ export function newMetrics(inspectNode: () => Promise<Readonly<Record<string, In
   const rows: Row[] = [];
   let scraping: Promise<string> | null = null;
   const scrape = async (): Promise<string> => {
-    const [process, node] = await Promise.all([registry.metrics(), inspectNode()]);
+    // A node that cannot be asked still says how its process is.
+    const [process, node] = await Promise.all([registry.metrics(), inspectNode().catch(() => ({}))]);
     const info = `# TYPE lockmgr_info gauge\nlockmgr_info{version=${JSON.stringify(version)}} 1\n`;
     return `${process}\n${info}${requests(rows)}${gauges(node)}`;
   };

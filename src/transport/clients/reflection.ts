@@ -8,7 +8,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { protoPath as healthProtoPath } from "grpc-health-check";
 import type { Adopter } from "./adopted.ts";
-import { withAbsoluteNames } from "./descriptors.ts";
+import { asCompiled } from "./descriptors.ts";
 
 /** Where the services are defined, under `proto/`. */
 const protoFiles = ["com/geastalt/lock/grpc/lock.proto", "lowkey/v1/lock.proto"];
@@ -22,7 +22,7 @@ export function addReflection(adopter: Adopter, services: readonly string[]): vo
     ...loadSync(protoFiles, { ...loading, includeDirs: [protoFolder] }),
     ...loadSync(healthProtoPath, loading),
   };
-  const reflection = new ReflectionService(withAbsoluteNames(described), { services: [...services] });
+  const reflection = new ReflectionService(asCompiled(described), { services: [...services] });
   reflection.addToServer(adopter as Parameters<typeof reflection.addToServer>[0]);
 }
 

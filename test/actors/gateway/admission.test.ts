@@ -20,7 +20,6 @@ import {
   gatewayAfter,
   granted,
   leading,
-  link,
   openLease,
   proposed,
   read,
@@ -178,41 +177,29 @@ test("a repeat is not refused for lack of room on disk if a leader may have begu
   ]);
 });
 
-test("a write waits until this node knows how far the log is applied, and is born there; a read does not wait", () => {
-  const state = gatewayAfter(standing("a"));
-  assert.equal(receive(state, request(1, acquire("x")), at(0)), [deadlineTimer(5000), retryTimer()]);
-  assert.equal(receive(state, request(2, check("x")), at(0)), [read("i-2", "x")]);
-  assert.equal(receive(state, applied(40), at(1)), [proposed({ id: "i-1", write: acquire("x"), bornAt: 40 })]);
-  assert.equal(receive(state, timeout("retry"), at(500)), []);
-});
-
-test("a node that hears of nothing applied for retryMs takes its log for a young one", () => {
-  const leader = gatewayAfter(standing("a"));
-  receive(leader, request(1, acquire("x")), at(100));
-  assert.equal(receive(leader, timeout("retry"), at(600)), [proposed({ id: "i-1", write: acquire("x"), bornAt: 0 })]);
-  const follower = gatewayAfter(standing("b"), link("b", "b:9090"));
-  receive(follower, request(1, check("x")), at(0));
-  assert.equal(receive(follower, request(2, acquire("x")), at(100)), []);
-  assert.equal(receive(follower, timeout("retry"), at(500)), [
-    retryTimer(100),
-    forward("b", forwardedRequest("i-1", check("x"), { bornAt: 0, budget: 4500 })),
+test("a write is born at what was committed when it was first sent, and stays so when it is sent again", () => {
+  const state = gatewayAfter(standing(null, { committed: 7 }), request(1, acquire("x")));
+  assert.equal(receive(state, standing("a", { committed: 40 }), at(1)).slice(1), [
+    proposed({ id: "i-1", write: acquire("x"), bornAt: 40 }),
   ]);
-  assert.equal(receive(follower, timeout("retry"), at(600)), [
-    retryTimer(400),
-    forward("b", forwardedRequest("i-2", acquire("x"), { bornAt: 0, budget: 4500 })),
-  ]);
-  assert.equal(receive(follower, request(3, acquire("y")), at(601)), [
-    forward("b", forwardedRequest("i-3", acquire("y"), { bornAt: 0 })),
+  receive(state, applied(90), at(2));
+  assert.equal(receive(state, standing("a", { term: 2, committed: 95 }), at(3)).slice(1), [
+    proposed({ id: "i-1", write: acquire("x"), bornAt: 40 }),
   ]);
 });
 
-test("a request keeps the birth that it had when it came in", () => {
-  const state = gatewayAfter(applied(7), request(1, acquire("x")), applied(90));
-  assert.equal(receive(state, standing("a"), at(1)).slice(1), [
-    proposed({ id: "i-1", write: acquire("x"), bornAt: 7 }),
-  ]);
-  assert.equal(receive(state, forwarded("b", forwardedRequest("b-1", acquire("y"), { bornAt: 3 })), at(1)), [
+test("a write that another node sent keeps its birth", () => {
+  const state = gatewayAfter(standing("a", { committed: 40 }));
+  assert.equal(receive(state, forwarded("b", forwardedRequest("b-1", acquire("y"), { bornAt: 3 })), at(1)).slice(1), [
     proposed({ id: "b-1", write: acquire("y"), bornAt: 3 }),
+  ]);
+});
+
+test("what raft and the lock actor say of the log is remembered, whichever is further", () => {
+  const state = gatewayAfter(standing("a", { committed: 40 }), applied(30));
+  assert.equal(receive(state, standing("a", { committed: 50 }), at(1)), [], "nobody is told, nothing is sent anew");
+  assert.equal(receive(state, request(1, acquire("x")), at(1)).slice(1), [
+    proposed({ id: "i-1", write: acquire("x"), bornAt: 50 }),
   ]);
 });
 

@@ -70,12 +70,13 @@ export function gatewayAfter(...letters: Inbox<"gateway">[]): GatewayState {
 
 export const standing = (
   leader: string | null,
-  { role, term: inTerm = 1 }: { role?: RaftToGateway["role"]; term?: number } = {},
+  { role, term: inTerm = 1, committed = 0 }: { role?: RaftToGateway["role"]; term?: number; committed?: number } = {},
 ): RaftToGateway => ({
   type: "standing",
   role: role ?? (leader === "a" ? "leader" : "follower"),
   term: term(inTerm),
   leader: leader === null ? null : nodeId(leader),
+  committed: logIndex(committed),
 });
 
 export const link = (node: string, clientAddress: string | null): Inbox<"gateway"> => ({

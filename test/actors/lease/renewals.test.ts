@@ -27,7 +27,7 @@ import {
 
 const test = suite("actors/lease: renewals");
 
-test("a renewal is answered only after a confirmation round (COMPAT §3.3)", () => {
+test("a renewal is answered only after a confirmation round (defect 3)", () => {
   const it = leader(1);
   assert.equal(receive(it, renew(1)), [confirm(1)]);
   assert.equal(receive(it, confirmed(1)), [answers(["r1", isRenewed(1)])]);
@@ -53,7 +53,7 @@ test("renewals that come while a round is under way share the next", () => {
   assert.equal(receive(it, renew(1)), [confirm(3)]);
 });
 
-test("a deposed leader acknowledges no renewal, though a late round seems to confirm it (COMPAT §3.3)", () => {
+test("a deposed leader acknowledges no renewal, though a late round seems to confirm it (defect 3)", () => {
   const it = leader(1);
   receive(it, renew(1));
   receive(it, following(2));
@@ -69,7 +69,7 @@ test("a lease that ended before the round was confirmed is answered as ended", (
   assert.equal(receive(it, confirmed(1)), [answers(["r1", hasEnded(1)])]);
 });
 
-// ── leases that this actor does not know ─────────────────────────────────────────────────────────────────────────────
+// Leases that this actor does not know.
 
 test("a lease that is not known here is asked after; what the lock table says is the answer", () => {
   for (const [outcome, answer] of [
@@ -104,7 +104,7 @@ test("the lock table's word is not passed on to whom nobody asked for", () => {
   assert.equal(receive(it, leaseIs("r9", 9, "unknown")), []);
 });
 
-// ── a proposed expiry ────────────────────────────────────────────────────────────────────────────────────────────────
+// A proposed expiry.
 
 test("a renewal after the expiry was proposed is refused once the lease has ended", () => {
   const it = leader(1);
@@ -157,7 +157,7 @@ test("leading again in the same term does not make a lease renewable whose expir
   assert.equal(receive(it, changed(ended(1))), [answers(["r1", hasEnded(1)])]);
 });
 
-// ── before and between leaderships ───────────────────────────────────────────────────────────────────────────────────
+// Before and between leaderships.
 
 test("nothing is answered before the first entry of the term is applied: the table may not be whole", () => {
   const it = node();

@@ -69,7 +69,7 @@ test("a follower knows the leases and times nothing", () => {
   assert.equal(receive(it, tick), []);
 });
 
-test("a new leader gives every lease its full span from the moment it applied the first entry of its term (COMPAT §3.2)", () => {
+test("a new leader gives every lease its full span from the moment it applied the first entry of its term (defect 2)", () => {
   const it = node();
   receive(it, changed(opened(1), termBegun(1)));
   it.now = 10_000;
@@ -156,7 +156,7 @@ test("a snapshot replaces all leases", () => {
   assert.is(it.state.leases.get(leaseId(2))?.renewals, 3);
 });
 
-// ── stalls ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// Stalls.
 
 test("after a stall of this loop the outage is added to all deadlines", () => {
   const it = leader(1, 2);
@@ -206,7 +206,7 @@ test("where every tick is late the lease clock still goes on", () => {
   assert.is(proposedAt, 3_600);
 });
 
-// ── many leases ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// Many leases.
 
 test("a mass expiry is spread over ticks", () => {
   const it = leader();
@@ -245,7 +245,7 @@ test("the heap grows with live leases, not with those that have come and gone", 
   assert.equal(passTime(it, 1_200), [proposes([1, 0, 1])]);
 });
 
-// ── what is left ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// What is left.
 
 const complete = (...leases: number[]) =>
   ({
@@ -291,7 +291,7 @@ test("an answer that names nobody passes unchanged", () => {
   assert.equal(receive(leader(), letter), [answers(["r1", hasEnded(1)])]);
 });
 
-test("deadlines are moments of the monotonic clock that is handed in, wherever that starts (COMPAT §3.11)", () => {
+test("deadlines are moments of the monotonic clock that is handed in, wherever that starts (defect 11)", () => {
   const it = node();
   it.now = 7_777_777;
   receive(it, leading(1));

@@ -15,14 +15,14 @@ import {
 
 const test = suite("actors/lock: acquire");
 
-test("the first grant of a fresh cluster has token 1 (COMPAT §1)", () => {
+test("the first grant of a fresh cluster has token 1", () => {
   assert.equal(ask(replica(), acquire("job", "anna")), {
     answer: { type: "granted", lease: implicit(1), token: 1, ttl: 30_000 },
     changes: [{ type: "opened", lease: implicit(1), ttl: 30_000, renewals: 0 }],
   });
 });
 
-test("the leases that clients open count 1, 2, 3, whatever grants open leases of their own (COMPAT §2)", () => {
+test("the leases that clients open count 1, 2, 3, whatever grants open leases of their own", () => {
   const state = replica();
   assert.equal(ask(state, openLease("anna", 5_000)), {
     answer: { type: "leaseOpened", lease: 1, ttl: 5_000 },
@@ -32,7 +32,7 @@ test("the leases that clients open count 1, 2, 3, whatever grants open leases of
   assert.equal(ask(state, openLease("carl")).answer, { type: "leaseOpened", lease: 2, ttl: 10_000 });
 });
 
-test("every grant has a higher token than the one before, of any lock (COMPAT §3.4)", () => {
+test("every grant has a higher token than the one before, of any lock (defect 4)", () => {
   const state = replica();
   ask(state, openLease("anna"));
   assert.equal(ask(state, acquireUnder(1, "a", "anna")).answer, { type: "granted", lease: 1, token: 1, ttl: 10_000 });
@@ -50,7 +50,7 @@ test("a held lock is refused with its holder", () => {
   });
 });
 
-test("a held lock is refused to the same owner too (COMPAT §1)", () => {
+test("a held lock is refused to the same owner too", () => {
   const state = replica();
   ask(state, acquire("job", "anna"));
   assert.equal(ask(state, acquire("job", "anna")).answer, {
@@ -66,7 +66,7 @@ test("a refused acquire takes no token", () => {
   assert.is(state.table.fencingToken, 1);
 });
 
-test("a lease that already holds the lock gets the same token again (COMPAT §2)", () => {
+test("a lease that already holds the lock gets the same token again", () => {
   const state = replica();
   ask(state, openLease("anna"));
   const first = ask(state, acquireUnder(1, "job", "anna"));
@@ -91,7 +91,7 @@ test("another lease of the same owner does not share the lock", () => {
   assert.is(ask(state, acquireUnder(2, "job", "anna")).answer?.type, "held");
 });
 
-test("a lease that nobody ever opened is unknown (COMPAT §2)", () => {
+test("a lease that nobody ever opened is unknown", () => {
   const state = replica();
   ask(state, openLease("anna"));
   for (const lease of [0, 2, implicit(1)]) {
@@ -99,7 +99,7 @@ test("a lease that nobody ever opened is unknown (COMPAT §2)", () => {
   }
 });
 
-test("a lease that has expired has ended (COMPAT §2)", () => {
+test("a lease that has expired has ended", () => {
   const state = replica();
   ask(state, openLease("anna"));
   applyNext(state, expire(1));
@@ -114,7 +114,7 @@ test("the lease of a released grant has ended", () => {
   assert.equal(ask(state, acquireUnder(lease, "job", "anna")).answer, { type: "leaseEnded", lease });
 });
 
-test("a lease of another owner acquires nothing, and its owner is named (COMPAT §2)", () => {
+test("a lease of another owner acquires nothing, and its owner is named", () => {
   const state = replica();
   ask(state, openLease("anna"));
   assert.equal(ask(state, acquireUnder(1, "job", "bert")).answer, { type: "leaseOfAnother", owner: "anna" });

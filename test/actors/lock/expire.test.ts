@@ -49,7 +49,7 @@ test("an expiry frees only the locks that the lease holds at that entry", () => 
   assert.is(state.table.locks.get("a")?.lease, 2);
 });
 
-test("an expiry that was decided in an earlier term is void: a new leader has started every ttl anew (COMPAT §3.2)", () => {
+test("an expiry that was decided in an earlier term is void: a new leader has started every ttl anew (defect 2)", () => {
   const state = replica();
   ask(state, acquire("job", "anna"));
   assert.equal(applyNext(state, expire(implicit(1), { inTerm: 1 }), 2), []);
@@ -82,7 +82,7 @@ test("the first entry of a term tells the lease actor that the table is whole", 
   assert.equal(told(applyNext(replica(), noop, 7)).changes, [{ type: "termBegun", term: 7 }]);
 });
 
-test("the same entries end every replica in the same state, whenever each applies them (COMPAT §3.1, §3.11)", () => {
+test("the same entries end every replica in the same state, whenever each applies them (defects 1 and 11)", () => {
   const [leader, follower] = [replica({ digestEntries: 1 }), replica({ digestEntries: 1 })];
   ask(leader, openLease("x"));
   ask(follower, openLease("x"));

@@ -28,7 +28,7 @@ test("a release by token and owner frees the lock and ends the lease that was op
   assert.is(state.table.leases.size, 0);
 });
 
-test("a release by lease frees the lock and leaves the lease to its client (COMPAT §2)", () => {
+test("a release by lease frees the lock and leaves the lease to its client", () => {
   const state = replica();
   ask(state, openLease("anna"));
   ask(state, acquireUnder(1, "job", "anna"));
@@ -36,7 +36,7 @@ test("a release by lease frees the lock and leaves the lease to its client (COMP
   assert.ok(state.table.leases.size === 1);
 });
 
-test("a wrong token while another grant holds the lock is stale, whoever asks (COMPAT §1)", () => {
+test("a wrong token while another grant holds the lock is stale, whoever asks", () => {
   const state = replica();
   ask(state, acquire("job", "anna"));
   for (const owner of ["anna", "bert"]) {
@@ -45,7 +45,7 @@ test("a wrong token while another grant holds the lock is stale, whoever asks (C
   assert.is(state.table.locks.size, 1);
 });
 
-test("the right token of another owner frees nothing (COMPAT §1)", () => {
+test("the right token of another owner frees nothing", () => {
   const state = replica();
   ask(state, acquire("job", "anna"));
   assert.equal(ask(state, release("job", { token: 1, owner: "bert" })).answer, {
@@ -55,7 +55,7 @@ test("the right token of another owner frees nothing (COMPAT §1)", () => {
   assert.is(state.table.locks.size, 1);
 });
 
-test("the token of a grant that has expired is answered as expired while nobody holds the lock (COMPAT §1)", () => {
+test("the token of a grant that has expired is answered as expired while nobody holds the lock", () => {
   const state = replica();
   ask(state, acquire("job", "anna"));
   applyNext(state, expire(implicit(1)));
@@ -63,7 +63,7 @@ test("the token of a grant that has expired is answered as expired while nobody 
   assert.equal(ask(state, release("job", { token: 1, owner: "bert" })).answer, { type: "grantExpired" });
 });
 
-test("an expired grant is still known as expired after another grant of the lock has come and gone (COMPAT §1)", () => {
+test("an expired grant is still known as expired after another grant of the lock has come and gone", () => {
   const state = replica();
   ask(state, acquire("job", "anna"));
   applyNext(state, expire(implicit(1)));
@@ -80,7 +80,7 @@ test("an expired grant is known as expired under its own lock's name only", () =
   assert.equal(ask(state, release("other", { token: 1, owner: "anna" })).answer, { type: "notHeld" });
 });
 
-test("a lock that was never held, or is released already, is not held (COMPAT §1)", () => {
+test("a lock that was never held, or is released already, is not held", () => {
   const state = replica();
   assert.equal(ask(state, release("job", { token: 1, owner: "anna" })).answer, { type: "notHeld" });
   ask(state, acquire("job", "anna"));
@@ -99,24 +99,24 @@ test("how a grant ended is forgotten in time; then nobody holds the lock, no mor
   assert.is(state.table.ended.size, 0);
 });
 
-test("an unknown lease releases nothing (COMPAT §2)", () => {
+test("an unknown lease releases nothing", () => {
   assert.equal(ask(replica(), release("job", { lease: 1 })).answer, { type: "leaseUnknown", lease: 1 });
 });
 
-test("an ended lease releases nothing (COMPAT §2)", () => {
+test("an ended lease releases nothing", () => {
   const state = replica();
   ask(state, openLease("anna"));
   applyNext(state, expire(1));
   assert.equal(ask(state, release("job", { lease: 1 })).answer, { type: "leaseEnded", lease: 1 });
 });
 
-test("a lease releases no lock that nobody holds (COMPAT §2)", () => {
+test("a lease releases no lock that nobody holds", () => {
   const state = replica();
   ask(state, openLease("anna"));
   assert.equal(ask(state, release("job", { lease: 1 })).answer, { type: "notHeld" });
 });
 
-test("a lease releases no lock of another lease (COMPAT §2)", () => {
+test("a lease releases no lock of another lease", () => {
   const state = replica();
   ask(state, openLease("anna"));
   ask(state, acquire("job", "anna"));
@@ -124,7 +124,7 @@ test("a lease releases no lock of another lease (COMPAT §2)", () => {
   assert.is(state.table.locks.size, 1);
 });
 
-test("an old handle with its token does not free a newer grant of its own lease (COMPAT §3.10)", () => {
+test("an old handle with its token does not free a newer grant of its own lease (defect 10)", () => {
   const state = replica();
   ask(state, openLease("anna"));
   ask(state, acquireUnder(1, "job", "anna"));

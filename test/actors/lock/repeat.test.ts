@@ -23,7 +23,7 @@ const letGoBy = (state: LockState, entries: number): void => {
 
 const granted = { type: "granted", lease: implicit(1), token: 1, ttl: 30_000 };
 
-test("a repeated acquire is answered with its grant, not refused by it (COMPAT §3.9)", () => {
+test("a repeated acquire is answered with its grant, not refused by it (defect 9)", () => {
   const state = replica();
   assert.equal(ask(state, acquire("job", "anna"), { as: "r" }).answer, granted);
   assert.equal(ask(state, acquire("job", "anna"), { as: "r" }).answer, granted);

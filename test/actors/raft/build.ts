@@ -2,7 +2,7 @@
 // test needs it; nothing is mocked.
 
 import type { Config } from "../../../src/actors/config.ts";
-import type { Command, Entry, Query, RaftMessage, SnapshotChunk } from "../../../src/actors/messages.ts";
+import type { Command, Entry, Query, RaftMessage, RaftToGateway, SnapshotChunk } from "../../../src/actors/messages.ts";
 import { lastIndex } from "../../../src/actors/raft/log.ts";
 import { newProgress, type Progress } from "../../../src/actors/raft/progress.ts";
 import { raft } from "../../../src/actors/raft/receive.ts";
@@ -82,6 +82,8 @@ interface Given {
   readonly commitIndex?: number;
   readonly leader?: string | null;
   readonly leaderHeardAt?: number;
+  /** How far the leader has said to have committed; `commitIndex` unless given. */
+  readonly committedByLeader?: number;
 }
 
 /** A follower whose letters so far have all been told, so that a receive shows only what is new. */
@@ -99,7 +101,8 @@ export function follower(given: Given = {}): RaftState {
   state.handedToLock = state.commitIndex;
   state.leader = given.leader == null ? null : nodeId(given.leader);
   state.leaderHeardAt = at(given.leaderHeardAt ?? Number.NEGATIVE_INFINITY);
-  state.toldStanding = { type: "standing", role: "follower", term: now, leader: state.leader };
+  state.committedByLeader = state.leader === null ? null : logIndex(given.committedByLeader ?? given.commitIndex ?? 0);
+  state.toldStanding = { ...standingLetter("follower", now, state.leader), committed: state.commitIndex };
   return state;
 }
 
@@ -110,7 +113,8 @@ export function candidate(
   const role: Candidate = { type: "candidate", pre: given.pre ?? false, transfer: false, votes: new Map() };
   for (const voter of given.votes ?? ["a"]) role.votes.set(nodeId(voter), true);
   state.role = role;
-  state.toldStanding = { type: "standing", role: "candidate", term: state.term, leader: null };
+  state.committedByLeader = null;
+  state.toldStanding = { ...standingLetter("candidate", state.term, null), committed: state.commitIndex };
   return state;
 }
 
@@ -140,7 +144,7 @@ export function leader(
   };
   state.role = role;
   state.toldLeading = state.term;
-  state.toldStanding = { type: "standing", role: "leader", term: state.term, leader: a };
+  state.toldStanding = { ...standingLetter("leader", state.term, a), committed: state.commitIndex };
   return state;
 }
 
@@ -211,7 +215,7 @@ export const chunk = (index: number, atTerm: number, which = 0, chunks = 2): Sna
 
 export const check = (name: string): Query => ({ type: "check", requestId: requestId(name), lock: name });
 
-// ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// Effects.
 
 export const toPeer = (to: string, message: RaftMessage): RaftEffect => ({
   type: "send",
@@ -241,10 +245,23 @@ export const write = (fields: {
   },
 });
 
-export const standing = (role: "leader" | "follower" | "candidate", now: number, who: string | null): RaftEffect => ({
+const standingLetter = (role: RaftToGateway["role"], now: number, who: string | null): RaftToGateway => ({
+  type: "standing",
+  role,
+  term: term(now),
+  leader: who === null ? null : nodeId(who),
+  committed: logIndex(0),
+});
+
+export const standing = (
+  role: RaftToGateway["role"],
+  now: number,
+  who: string | null,
+  committed: number = 0,
+): RaftEffect => ({
   type: "send",
   to: "gateway",
-  letter: { type: "standing", role, term: term(now), leader: who === null ? null : nodeId(who) },
+  letter: { ...standingLetter(role, now, who), committed: logIndex(committed) },
 });
 
 export const leadership = (type: "leading" | "following", now: Term | number): RaftEffect[] => [

@@ -127,8 +127,34 @@ test("a new leader begins its term with an entry of its own and tells everybody 
     toPeer("b", request),
     toPeer("c", request),
     ...build.leadership("leading", 5),
-    build.standing("leader", 5, "a"),
+    build.standing("leader", 5, null),
   ]);
+});
+
+test("requests are sent to a leader that knows what is committed, and not before (thesis §6.4)", () => {
+  const state = leader({ term: 5, log: [1, 5], commitIndex: 1, firstIndex: 2, matched: { b: 1, c: 1 } });
+  state.committedByLeader = null;
+  raft.receive(state, { type: "timeout", timer: "heartbeat" }, at(0));
+  assert.is(state.toldStanding?.leader, null);
+  const effects = raft.receive(
+    state,
+    received("b", build.appendResponse({ term: term(5), matchIndex: logIndex(2) })),
+    at(0),
+  );
+  assert.equal(effects[effects.length - 1], build.standing("leader", 5, "a", 2));
+  const beat = { term: term(5), previousIndex: logIndex(2), previousTerm: term(5), commitIndex: logIndex(2) };
+  assert.equal(effects[1], toPeer("b", build.appendRequest(beat)), "followers hear of it at once");
+});
+
+test("a follower sends requests to its leader once that says what is committed", () => {
+  const state = follower({ term: 5, log: [5], leader: null });
+  const beat = build.appendRequest({ term: term(5), previousIndex: logIndex(1), previousTerm: term(5) });
+  const toGateway = (message: typeof beat) =>
+    raft.receive(state, received("b", message), at(0)).filter((effect) => "to" in effect && effect.to === "gateway");
+  assert.equal(toGateway(beat), []);
+  assert.equal(toGateway({ ...beat, commitIndex: logIndex(9) }), [build.standing("follower", 5, "b", 9)]);
+  assert.equal(toGateway({ ...beat, commitIndex: logIndex(10) }), [], "it is not told of every step");
+  assert.equal(toGateway({ ...beat, commitIndex: logIndex(259) }), [build.standing("follower", 5, "b", 259)]);
 });
 
 test("who hears a leader grants no pre-vote and ignores a vote request (thesis §4.2.3)", () => {

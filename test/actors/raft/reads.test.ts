@@ -102,7 +102,7 @@ test("a transfer stops proposals and confirmations at once, and tells everybody 
     { type: "setTimer", timer: "transfer", min: millis(500), max: millis(500) },
     toPeer("b", { type: "timeoutNow", term: term(2), lastIndex: logIndex(1) }),
     ...build.leadership("following", 2),
-    build.standing("leader", 2, null),
+    build.standing("leader", 2, null, 1),
   ]);
   assert.equal(raft.receive(state, read("y"), at(2)), []);
   assert.equal(raft.receive(state, { type: "propose", commands: [build.command("z")] }, at(2)), []);
@@ -121,7 +121,7 @@ test("a transfer that fails ends, and everything that stopped starts again", () 
   raft.receive(state, { type: "handOver" }, at(1));
   assert.equal(raft.receive(state, { type: "timeout", timer: "transfer" }, at(501)), [
     ...build.leadership("leading", 2),
-    build.standing("leader", 2, "a"),
+    build.standing("leader", 2, "a", 1),
   ]);
 });
 

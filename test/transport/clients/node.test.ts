@@ -63,6 +63,15 @@ for (const version of ["v1", "v1alpha"]) {
       );
       const registry = createFileRegistry(create(FileDescriptorSetSchema, { file }));
       assert.ok(registry.getService(service), service);
+      // What a client prints as JSON follows the names given here.
+      for (const { jsonName, name } of file.flatMap(({ messageType }) => messageType).flatMap(({ field }) => field)) {
+        assert.is(
+          jsonName,
+          name.replace(/_(.)/g, (_all, letter) => letter.toUpperCase()),
+        );
+      }
+      const nested = file.flatMap(({ messageType }) => messageType).flatMap(({ nestedType }) => nestedType);
+      for (const { name } of nested) assert.is(name, "StatusesEntry");
     }
     stream.end();
     client.close();
