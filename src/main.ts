@@ -1,6 +1,6 @@
 // The composition root: reads the configuration, starts the node, greets. No rules.
 
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { banner } from "./transport/banner.ts";
@@ -15,7 +15,10 @@ const stderr = 2;
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
-const reading = readSettings(process.argv.slice(2), process.env, { version, incarnation: randomUUID() });
+const reading = readSettings(process.argv.slice(2), process.env, {
+  version,
+  incarnation: randomBytes(9).toString("base64url"),
+});
 
 if ("help" in reading) writeSync(stdout, `${reading.help}\n`);
 else if ("version" in reading) writeSync(stdout, `${reading.version}\n`);

@@ -81,7 +81,7 @@ export const clientCheckersOf = ({ beliefs }: Ledger): ClientWitness => ({
   },
 });
 
-// leaders, terms, votes.
+// Leaders, terms, votes.
 
 function noteLeadership(ledger: Ledger, node: NodeId, letter: RaftToLease): void {
   if (letter.type !== "leading") return;
@@ -162,7 +162,7 @@ function noteVote(
   ledger.votes.set(key, candidate);
 }
 
-// the log.
+// The log.
 
 /** Tells entries apart, cheaply. */
 function summary(command: Command): string {
@@ -235,7 +235,7 @@ function requireMajority(ledger: Ledger, node: NodeId): void {
   );
 }
 
-// the lock table.
+// The lock table.
 
 function noteTable(ledger: Ledger, node: NodeId, letter: LockToRaft): void {
   if (letter.type === "restored") {

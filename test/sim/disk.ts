@@ -204,7 +204,7 @@ function compact(disk: Disk, through: number): void {
   disk.entries = disk.entries.slice(gone);
 }
 
-// snapshots.
+// Snapshots.
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -2,7 +2,14 @@
 // does not find them is worth nothing.
 
 import type { Config } from "../../src/actors/config.ts";
-import type { ActorName, LockToLease, RaftToLock, RaftToStorage, StorageToLock, StorageToRaft } from "../../src/actors/messages.ts";
+import type {
+  ActorName,
+  LockToLease,
+  RaftToLock,
+  RaftToStorage,
+  StorageToLock,
+  StorageToRaft,
+} from "../../src/actors/messages.ts";
 import { term } from "../../src/actors/scalars.ts";
 import { type Behaviours, behaviours } from "./cluster.ts";
 import type { AnyEffect, Hosted, Hosting } from "./node.ts";
@@ -29,10 +36,15 @@ const told =
 
 /** Changes what an actor does. */
 const doing =
-  (start: Hosting, tamper: (effect: AnyEffect, actor: Hosted, now: Parameters<Hosted["receive"]>[1]) => readonly AnyEffect[]): Hosting =>
+  (
+    start: Hosting,
+    tamper: (effect: AnyEffect, actor: Hosted, now: Parameters<Hosted["receive"]>[1]) => readonly AnyEffect[],
+  ): Hosting =>
   (config) => {
     const actor = start(config);
-    return { receive: (letter, now) => actor.receive(letter, now).flatMap((effect) => [...tamper(effect, actor, now)]) };
+    return {
+      receive: (letter, now) => actor.receive(letter, now).flatMap((effect) => [...tamper(effect, actor, now)]),
+    };
   };
 
 /** Changes what an actor is configured to. */
@@ -127,12 +139,42 @@ void expireInAnyTerm;
 void releaseAnything;
 
 export const mutations: readonly Mutation[] = [
-  { bug: "answers leave before the flush", behaviours: { raft: answerBeforeFlush }, faults: [], found: /durable before/ },
-  { bug: "a vote is not kept over a restart", behaviours: { raft: forgetVote }, faults: ["crash"], found: /one vote per term|one leader|durable before/ },
-  { bug: "the term is not kept over a restart", behaviours: { raft: forgetTerm }, faults: ["crash"], found: /stored term never falls/ },
-  { bug: "reads are answered without a round", behaviours: { raft: readUnconfirmed }, faults: ["partition", "pause"], found: /is seen to hold it|not seen held|not seen to fall/ },
-  { bug: "renewals are acknowledged without a round", behaviours: { lease: renewUnconfirmed }, faults: ["partition", "pause"], found: /ends early|one holder/ },
+  {
+    bug: "answers leave before the flush",
+    behaviours: { raft: answerBeforeFlush },
+    faults: [],
+    found: /durable before/,
+  },
+  {
+    bug: "a vote is not kept over a restart",
+    behaviours: { raft: forgetVote },
+    faults: ["crash"],
+    found: /one vote per term|one leader|durable before/,
+  },
+  {
+    bug: "the term is not kept over a restart",
+    behaviours: { raft: forgetTerm },
+    faults: ["crash"],
+    found: /stored term never falls/,
+  },
+  {
+    bug: "reads are answered without a round",
+    behaviours: { raft: readUnconfirmed },
+    faults: ["partition", "pause"],
+    found: /is seen to hold it|not seen held|not seen to fall/,
+  },
+  {
+    bug: "renewals are acknowledged without a round",
+    behaviours: { lease: renewUnconfirmed },
+    faults: ["partition", "pause"],
+    found: /ends early|one holder/,
+  },
   { bug: "leases expire early", behaviours: { lease: expireEarly }, faults: [], found: /ends early/ },
   { bug: "a repeat renews nothing", behaviours: { lock: renewNothing }, faults: ["unreachable", "crash"], found: /./ },
-  { bug: "a snapshot lacks the counters", behaviours: { lock: forgetCounters }, faults: ["crash"], found: /equal state|given once|higher token/ },
+  {
+    bug: "a snapshot lacks the counters",
+    behaviours: { lock: forgetCounters },
+    faults: ["crash"],
+    found: /equal state|given once|higher token/,
+  },
 ];

@@ -2,7 +2,14 @@
 // leader. Everything else a scenario does stands in cluster.ts and network.ts.
 
 import type { Answer, Operation } from "../../src/actors/messages.ts";
-import { type FencingToken, type LeaseId, type Millis, millis, type NodeId, wallTime } from "../../src/actors/scalars.ts";
+import {
+  type FencingToken,
+  type LeaseId,
+  type Millis,
+  millis,
+  type NodeId,
+  wallTime,
+} from "../../src/actors/scalars.ts";
 import { ask, type Client, type Request } from "./clients.ts";
 import { type Cluster, createCluster, startAll, type Watching } from "./cluster.ts";
 import { calmPlan, type Plan } from "./plan.ts";

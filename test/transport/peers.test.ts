@@ -36,7 +36,7 @@ const settings = (node: string, changes: Partial<Settings> & { other: number; po
 async function start(of: Settings) {
   const room = mailroom<"peers">(of);
   const peers = await startPeers(room);
-  return { room, peers, port: Number(peers.inspect()["port"]) };
+  return { room, peers, port: Number(peers.inspect().port) };
 }
 
 async function startPair(changes: Partial<Settings> = {}) {
@@ -58,7 +58,10 @@ async function up({ room }: { room: Mailroom<"peers"> }): Promise<string> {
 }
 
 /** A stream to a node, opened by somebody who is none. */
-function stranger(port: number, first: Buffer): { ended: Promise<StatusObject>; stream: ClientDuplexStream<Buffer, Buffer>; close: () => void } {
+function stranger(
+  port: number,
+  first: Buffer,
+): { ended: Promise<StatusObject>; stream: ClientDuplexStream<Buffer, Buffer>; close: () => void } {
   const client = new Client(`${host}:${port}`, credentials.createInsecure());
   const stream = client.makeBidiStreamRequest(exchange.path, exchange.requestSerialize, exchange.responseDeserialize);
   const ended = new Promise<StatusObject>((resolve) => {
@@ -91,7 +94,11 @@ test("what one node says arrives at the other whole and in order", async () => {
     budget: millis(12.5),
   } as const;
   a.peers.receive({ type: "forward", to: nodeId("b"), requests: [request] });
-  b.peers.receive({ type: "reply", to: nodeId("a"), answers: [{ requestId: requestId("r"), answer: { type: "free" } }] });
+  b.peers.receive({
+    type: "reply",
+    to: nodeId("a"),
+    answers: [{ requestId: requestId("r"), answer: { type: "free" } }],
+  });
   for (let index = 1; index <= 50; index++) {
     const received = await b.room.letter("raft", "received");
     assert.equal([received.from, received.message.lastIndex], ["a", index]);
@@ -171,7 +178,12 @@ test("garbage at the port is answered or cut off, and reaches no actor", async (
   const { a, b, stop } = await startPair();
   await Promise.all([up(a), up(b)]);
   const greeting = encodeGreeting(helloTo(nodeId("a"), b.room.settings));
-  const garbage = [Buffer.alloc(0), Buffer.from("GET / HTTP/1.1\r\n\r\n"), Buffer.alloc(5_000, 255), Buffer.from([10, 2, 8, 1])];
+  const garbage = [
+    Buffer.alloc(0),
+    Buffer.from("GET / HTTP/1.1\r\n\r\n"),
+    Buffer.alloc(5_000, 255),
+    Buffer.from([10, 2, 8, 1]),
+  ];
   for (const bytes of garbage) {
     const { ended, close } = stranger(a.port, bytes);
     assert.is.not((await ended).code, status.OK);
@@ -278,12 +290,18 @@ test("a peer that does not read costs a bounded amount of memory", async () => {
   const a = await start(settings("a", { other: (proxy.address() as { port: number }).port }));
   await up(a);
   frozen = true;
-  const chunk = { position: { index: logIndex(1), term: term(1) }, chunk: 0, chunks: 1, bytes: new Uint8Array(4 << 20), checksum: 0 };
+  const chunk = {
+    position: { index: logIndex(1), term: term(1) },
+    chunk: 0,
+    chunks: 1,
+    bytes: new Uint8Array(4 << 20),
+    checksum: 0,
+  };
   for (let turn = 0; turn < 20; turn++) {
     a.peers.receive({ ...toB, message: { type: "snapshotRequest", term: term(1), chunk } });
     await new Promise(setImmediate);
   }
-  assert.ok(Number(a.peers.inspect()["messagesDropped"]) > 0);
+  assert.ok(Number(a.peers.inspect().messagesDropped) > 0);
   await a.peers.stop();
   await b.peers.stop();
   for (const socket of sockets) socket.destroy();
@@ -295,7 +313,13 @@ test("what one turn has to say is cut into messages of bounded size", () => {
     ({
       type: "snapshotRequest",
       term: term(1),
-      chunk: { position: { index: logIndex(1), term: term(1) }, chunk: 0, chunks: 1, bytes: new Uint8Array(size), checksum: 0 },
+      chunk: {
+        position: { index: logIndex(1), term: term(1) },
+        chunk: 0,
+        chunks: 1,
+        bytes: new Uint8Array(size),
+        checksum: 0,
+      },
     }) as const;
   const { messages, tooLarge } = encodeInParts({
     raft: [chunk(600_000), chunk(600_000), chunk(600_000), chunk(2_000_000), chunk(messageBytesMax)],

@@ -95,7 +95,13 @@ test("messages are released only after the flush of everything before them", asy
   await undefined;
   assert.is(room.posted.filter(({ to }) => to === "peers").length, 0);
   await room.letter("peers", "send");
-  const reader = open({ path: join(dataDir, "raft.mdb"), noSubdir: true, encoding: "binary", maxDbs: 8, readOnly: true });
+  const reader = open({
+    path: join(dataDir, "raft.mdb"),
+    noSubdir: true,
+    encoding: "binary",
+    maxDbs: 8,
+    readOnly: true,
+  });
   assert.ok(reader.openDB({ name: "log", encoding: "binary" }).doesExist(2));
   await reader.close();
   await storage.stop();
@@ -103,7 +109,7 @@ test("messages are released only after the flush of everything before them", asy
 
 test("what queues while a commit runs is one commit, told by one letter, released in order", async () => {
   const { room, storage } = await startIn(freshDirectory());
-  const before = Number(storage.inspect()["commits"]);
+  const before = Number(storage.inspect().commits);
   storage.receive({ ...append(entries(1, 1)), release: [envelope("b", 1)] });
   await new Promise(setImmediate);
   for (let index = 2; index <= 9; index++) {
@@ -111,7 +117,7 @@ test("what queues while a commit runs is one commit, told by one letter, release
   }
   assert.is((await room.letter("raft", "persisted")).lastIndex, 1);
   assert.is((await room.letter("raft", "persisted")).lastIndex, 9);
-  assert.is(Number(storage.inspect()["commits"]) - before, 2);
+  assert.is(Number(storage.inspect().commits) - before, 2);
   const released = room.posted.filter(({ to }) => to === "peers").map(({ letter }) => letter.message.term);
   assert.equal(released, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   await storage.stop();
@@ -239,7 +245,7 @@ test("the log is compacted in steps, and goes on after that", async () => {
   });
   assert.equal((await first.room.letter("raft", "snapshotSaved")).position, { index: 9_950, term: 1 });
   first.storage.receive({ type: "compact", through: logIndex(9_900) });
-  while (first.storage.inspect()["firstIndex"] !== 9_901) await new Promise(setImmediate);
+  while (first.storage.inspect().firstIndex !== 9_901) await new Promise(setImmediate);
   first.storage.receive(append(entries(10_001, 10_002)));
   await first.storage.stop();
   const second = await startIn(dataDir);
@@ -270,10 +276,14 @@ test("a write that the disk refuses stops the node, and what was durable stays",
   const dataDir = freshDirectory();
   const program = new URL("./storage-full-disk.js", import.meta.url).pathname;
   // A limit on the size of files is the nearest thing to a full disk that every machine has.
-  const { status, stdout } = spawnSync("sh", ["-c", `ulimit -f 4096; exec "${process.execPath}" "${program}" "${dataDir}"`], {
-    encoding: "utf8",
-    timeout: 60_000,
-  });
+  const { status, stdout } = spawnSync(
+    "sh",
+    ["-c", `ulimit -f 4096; exec "${process.execPath}" "${program}" "${dataDir}"`],
+    {
+      encoding: "utf8",
+      timeout: 60_000,
+    },
+  );
   assert.is(status, 74, stdout);
   const { durable } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { durable: number };
   const { storage, loaded } = await startIn(dataDir);

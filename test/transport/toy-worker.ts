@@ -85,7 +85,9 @@ serveThread({
           state.role = "follower";
         }
         if (message.type === "loaded") {
-          return [send("gateway", { type: "standing", role: "leader", term: term(1), leader: null, committed: logIndex(0) })];
+          return [
+            send("gateway", { type: "standing", role: "leader", term: term(1), leader: null, committed: logIndex(0) }),
+          ];
         }
         return [];
       },

@@ -1,6 +1,7 @@
 // The leased interface, `lowkey.v1.LockService`: leases, and locks held under them, the same over gRPC and HTTP. What a
 // client does not get is told as an error.
 
+import { hostname } from "node:os";
 import type { Answer } from "../../actors/messages.ts";
 import { millis } from "../../actors/scalars.ts";
 import type {
@@ -21,6 +22,7 @@ import type {
   RenewLeaseRequest,
   RenewLeaseResponse,
 } from "../generated/lowkey/v1/lock.ts";
+import type { Settings } from "../settings.ts";
 import { type Failure, reasonOf } from "../status.ts";
 import { leaseNamed, leaseProblem, textProblem, ttlProblem, wholeSeconds } from "./fields.ts";
 import {
@@ -132,10 +134,11 @@ const getStatus =
     const call = calls.openCount((counts) => {
       if (counts === null) return done(stopping);
       const known = standing();
+      const { nodeId } = settings.config.node;
       done({
-        nodeId: settings.config.node.nodeId,
+        nodeId,
         isLeader: known?.role === "leader",
-        leaderAddress: known?.leaderAddress ?? "",
+        leaderAddress: known?.leader === nodeId ? ownAddress(settings) : (known?.leaderAddress ?? ""),
         clusterSize: settings.config.cluster.voters.length,
         state: known?.role ?? "follower",
         stats: { leases: counts.leases, locks: counts.locks, fencingCounter: BigInt(counts.fencingCounter) },
@@ -144,3 +147,9 @@ const getStatus =
     post({ type: "count", call });
     return call;
   };
+
+/** Where this node serves its clients, as far as it can know: a node that listens on every interface names its host. */
+function ownAddress({ grpcAddress: { host, port } }: Settings): string {
+  const isEverywhere = host === "0.0.0.0" || host === "::";
+  return `${isEverywhere ? hostname() : host}:${port}`;
+}
