@@ -65,7 +65,7 @@ const linesMax = 300;
 const functionLinesMax = 70;
 const oversized: Readonly<Record<string, number>> = {
   // The table of contents of the system: one file by intent.
-  "src/actors/messages.ts": 357,
+  "src/actors/messages.ts": 358,
 };
 
 function checkSizes(
