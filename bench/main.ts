@@ -6,8 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { measureRow, openPool, type Pool, type Row } from "./measure.ts";
 import { help, type Options, readOptions } from "./options.ts";
 import type { Scenario } from "./scenario.ts";
-import type { Target } from "./system.ts";
-import { lockmgr } from "./systems/lockmgr.ts";
+import type { System, Target } from "./system.ts";
 import { grouped, heading, tableRow } from "./table.ts";
 
 interface Table {
@@ -21,10 +20,13 @@ interface Table {
 
 const options = parsed();
 const pool = openPool(options.workers ?? undefined);
-const system = lockmgr;
 const tables: Table[] = [];
 for (const nodes of options.nodes) {
-  for (const scenario of options.scenarios) tables.push(await runScenario(scenario, nodes));
+  for (const scenario of options.scenarios) {
+    for (const system of options.systems.filter(({ nodesMax }) => nodes <= nodesMax)) {
+      tables.push(await runScenario(system, scenario, nodes));
+    }
+  }
 }
 await pool.destroy();
 writeResults();
@@ -42,7 +44,7 @@ function parsed(): Options {
 }
 
 /** Every scenario has fresh nodes, so that none measures what another has left behind. */
-async function runScenario(scenario: Scenario, nodes: number): Promise<Table> {
+async function runScenario(system: System, scenario: Scenario, nodes: number): Promise<Table> {
   const running = await system.start({ nodes, profileDirectory: options.profile });
   const target = reached(running.target, nodes);
   console.log(`\n${system.name}, ${nodes === 1 ? "one node" : `${nodes} nodes, clients at ${options.via}`}`);

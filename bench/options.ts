@@ -3,8 +3,11 @@
 import { parseArgs } from "node:util";
 import type { Scenario } from "./scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
+import type { System } from "./system.ts";
+import { systems } from "./systems/index.ts";
 
 export interface Options {
+  readonly systems: readonly System[];
   readonly scenarios: readonly Scenario[];
   readonly nodes: readonly number[];
   readonly seconds: number;
@@ -20,6 +23,7 @@ export interface Options {
 
 export const help = `npm run bench [-- OPTIONS]
 
+  --system NAME      ${systems.map(({ name }) => name).join(", ")}; several by comma; lockmgr unless given
   --scenario NAME    ${scenarios.map(({ name }) => name).join(", ")}; several by comma; all unless given
   --nodes N          1 or 3; both unless given
   --seconds S        how long each row is measured; 5 unless given
@@ -34,6 +38,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      system: { type: "string", default: "lockmgr" },
       scenario: { type: "string" },
       nodes: { type: "string" },
       seconds: { type: "string" },
@@ -50,7 +55,8 @@ export function readOptions(args: readonly string[]): Options | "help" {
   const via = values.via ?? "any";
   if (via !== "any" && via !== "leader" && via !== "followers") throw new Error("--via is any, leader or followers");
   return {
-    scenarios: (values.scenario?.split(",") ?? scenarios.map(({ name }) => name)).map(scenarioNamed),
+    systems: values.system.split(",").map((name) => named(systems, name)),
+    scenarios: values.scenario?.split(",").map((name) => named(scenarios, name)) ?? scenarios,
     nodes: values.nodes === undefined ? [1, 3] : values.nodes.split(",").map(positive("--nodes")),
     seconds: values.seconds === undefined ? (quick ? 1 : 5) : positive("--seconds")(values.seconds),
     quick,
@@ -61,9 +67,9 @@ export function readOptions(args: readonly string[]): Options | "help" {
   };
 }
 
-function scenarioNamed(name: string): Scenario {
-  const found = scenarios.find((scenario) => scenario.name === name);
-  if (found === undefined) throw new Error(`there is no scenario ${name}`);
+function named<Named extends { readonly name: string }>(all: readonly Named[], name: string): Named {
+  const found = all.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`${name} is none of ${all.map((each) => each.name).join(", ")}`);
   return found;
 }
 

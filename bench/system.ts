@@ -4,6 +4,8 @@
 /** Lives in the main thread. */
 export interface System {
   readonly name: string;
+  /** The largest group that it can form. */
+  readonly nodesMax: number;
   /** Starts `nodes` nodes on this machine and resolves when they serve. */
   readonly start: (options: { readonly nodes: number; readonly profileDirectory: string | null }) => Promise<Running>;
 }

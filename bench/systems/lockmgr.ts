@@ -5,6 +5,7 @@ import type { System } from "../system.ts";
 
 export const lockmgr: System = {
   name: "lockmgr",
+  nodesMax: 7,
   start: async ({ nodes, profileDirectory }) => {
     const nodeArgs = profileDirectory === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`];
     const cluster = await startCluster({ size: nodes, nodeArgs, env: { LOG_LEVEL: "warn" } });

@@ -13,7 +13,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { NodeId, RegionId } from "../actors/scalars.ts";
 import { type DirectoryLock, lockDirectory, lockFile } from "./directory-lock.ts";
 import { exitCodes, StartError } from "./resident.ts";
@@ -84,9 +84,22 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 
 function prepare(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(resolve(path));
   } catch (error) {
     throw new StartError(`DATA_DIR ${path} cannot be created: ${reason(error)}`, exitCodes.cannotCreate);
+  }
+}
+
+/** Makes a directory and those above it. Node's own way of doing so never returns where a mkdir fails with ENOENT although what
+ *  is above exists, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was quicker.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 

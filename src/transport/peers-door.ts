@@ -3,11 +3,13 @@
 // actor sees it.
 
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerErrorResponse,
   type StatusObject,
+  setLogVerbosity,
   status,
 } from "@grpc/grpc-js";
 import type { Logger } from "pino";
@@ -44,6 +46,8 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   /** The newest stream of each node. */
   const streams = new Map<NodeId, Visit>();
   const counts = { refused: 0 };
+  // What gRPC would write to the console is said here, in one line and where it belongs.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server(listenOptions);
   server.addService({ exchange }, { exchange: (stream: Stream) => visit(stream, { ...options, streams, counts }) });
   const port = await listen(server, address);
@@ -59,9 +63,9 @@ function listen(server: Server, { host, port }: Address): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) return resolve(bound);
-      reject(
-        new StartError(`REGION_PORT ${port}: cannot listen on ${target}: ${error.message}`, exitCodes.unavailable),
-      );
+      // gRPC puts what the operating system said into brackets.
+      const reason = /errors: \[(.*)\]$/.exec(error.message)?.[1] ?? error.message;
+      reject(new StartError(`REGION_PORT ${port} cannot be listened on: ${reason}`, exitCodes.unavailable));
     });
   });
 }

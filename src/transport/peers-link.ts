@@ -28,6 +28,8 @@ interface LinkOptions {
 }
 
 const redialMs = { min: 50, max: 1_000, afterDisagreement: 5_000 } as const;
+/** A stream that has lasted for so long was a good one: the next is dialled without delay. */
+const steadyMs = 5_000;
 /** How long what is waiting may take at a clean stop. */
 const farewellMs = 500;
 
@@ -59,6 +61,7 @@ export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link 
   let closed = false;
   let redial: NodeJS.Timeout | null = null;
   let failures = 0;
+  let upAt = 0;
   let complaint: string | null = null;
 
   function dialNext(delayMs: number): void {
@@ -69,13 +72,16 @@ export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link 
     hangUp = dial(peer, hello, {
       up: (attempt, theirs) => {
         speaking = attempt;
-        failures = 0;
+        upAt = performance.now();
         complaint = null;
         log.info({ peer: peer.nodeId }, "speaks to a node");
         onUp(theirs);
       },
       down: (reason, isDisagreement) => {
-        if (speaking !== null) onDown();
+        if (speaking !== null) {
+          onDown();
+          if (performance.now() - upAt > steadyMs) failures = 0;
+        }
         speaking = null;
         outgoing = nothing();
         // Said once for as long as it stays the same; it is tried again all the time.

@@ -3,7 +3,14 @@
 
 import type { Entry, HardState } from "../actors/messages.ts";
 import { type LogIndex, logIndex, type Term, term } from "../actors/scalars.ts";
-import { decodeEntry, decodeHardState, decodeLogBounds, type LogBounds, UnknownEntryError, UnknownKindError } from "./codec.ts";
+import {
+  decodeEntry,
+  decodeHardState,
+  decodeLogBounds,
+  type LogBounds,
+  UnknownEntryError,
+  UnknownKindError,
+} from "./codec.ts";
 import { decodeSnapshotRecord, type SnapshotRecord } from "./codec-snapshot.ts";
 import { checkedBody, MalformedError } from "./codec-wire.ts";
 import type { MetaKey, Tables } from "./storage-database.ts";

@@ -2,6 +2,7 @@
 // flush has returned. While one commit runs, letters queue; the next commit takes them all (group commit). A commit that
 // fails stops the node: after a failed flush nobody knows what the page cache holds, so nothing is tried twice.
 
+import { invariant } from "../actors/invariant.ts";
 import { encodeHardState, encodeLogBounds } from "./codec.ts";
 import { UnknownKindError } from "./codec-wire.ts";
 import { type DataDirectory, howToRejoin, openDataDirectory } from "./data-directory.ts";
@@ -101,6 +102,7 @@ function runStorage({ surroundings, directory, database, stored }: Running): Res
         log.append(letter);
         break;
       case "compact":
+        invariant(letter.through <= (snapshots.installed()?.index ?? 0), "only what is in a snapshot leaves the log");
         log.compact(letter.through);
         break;
       case "readChunk":

@@ -9,15 +9,18 @@ import type { Site } from "./node-process.ts";
 
 const test = suite("cluster/commands");
 
-let cluster: Cluster;
+let cluster: Cluster | undefined;
 let site: Site;
 
-// A fresh node for each test: its tokens and leases count from 1.
-test.before.each(async () => {
+test.before(startFresh);
+test.after(() => cluster?.stop());
+
+/** A node of which nobody has asked anything: its tokens and leases count from 1. */
+async function startFresh(): Promise<void> {
+  await cluster?.stop();
   cluster = await startCluster({ size: 1 });
   site = at(cluster.sites, 0);
-});
-test.after.each(() => cluster.stop());
+}
 
 interface Reply {
   readonly status: number;
@@ -65,7 +68,7 @@ test("the stateless lock: acquire, check, release, and what comes after", async 
 
 test("a repeat of a request under the same x-request-id is answered as the first was", async () => {
   const client = statelessClient(site.grpc);
-  const asked = { lock: "a", client: "one", timeoutMs: 30_000 };
+  const asked = { lock: "repeated", client: "one", timeoutMs: 30_000 };
   const first = await client.acquire(asked, { requestId: "mesh-1" });
   const repeat = await client.acquire(asked, { requestId: "mesh-1" });
   assert.equal([first.status, repeat.status], ["OK", "OK"]);
@@ -77,15 +80,15 @@ test("a repeat of a request under the same x-request-id is answered as the first
 test("the life of a lock is clamped, and a lock is free when it has ended", async () => {
   const client = statelessClient(site.grpc);
   const start = Date.now();
-  const short = await client.acquire({ lock: "a", client: "one", timeoutMs: 1 });
+  const short = await client.acquire({ lock: "short", client: "one", timeoutMs: 1 });
   assert.ok(short.expiresAt >= start + 950, "at least a second");
-  const long = await client.acquire({ lock: "b", client: "one", timeoutMs: 10_000_000 });
+  const long = await client.acquire({ lock: "long", client: "one", timeoutMs: 10_000_000 });
   assert.ok(long.expiresAt <= Date.now() + 304_000, "at most 300 seconds");
-  const usual = await client.acquire({ lock: "c", client: "one", timeoutMs: 0 });
+  const usual = await client.acquire({ lock: "usual", client: "one", timeoutMs: 0 });
   assert.ok(Math.abs(usual.expiresAt - Date.now() - 30_000) < 2_000, "30 seconds unless told");
-  while ((await client.check("a")).isLocked) assert.ok(Date.now() < start + 10_000, "an expired lock becomes free");
+  while ((await client.check("short")).isLocked) assert.ok(Date.now() < start + 10_000, "an expired lock becomes free");
   assert.ok(Date.now() >= start + 1_000, "and not before its time");
-  assert.is((await client.release({ lock: "a", client: "one", token: short.token })).status, "EXPIRED");
+  assert.is((await client.release({ lock: "short", client: "one", token: short.token })).status, "EXPIRED");
   client.close();
 });
 
@@ -94,7 +97,7 @@ test("a bad field is an ERROR that names it", async () => {
   const noLock = await client.acquire({ lock: "", client: "one", timeoutMs: 0 });
   assert.is(noLock.status, "ERROR");
   assert.match(noLock.message, "lock_id");
-  const longClient = await client.acquire({ lock: "a", client: "x".repeat(513), timeoutMs: 0 });
+  const longClient = await client.acquire({ lock: "bad-field", client: "x".repeat(513), timeoutMs: 0 });
   assert.is(longClient.status, "ERROR");
   assert.match(longClient.message, "client_id");
   assert.is((await client.acquire({ lock: "x".repeat(512), client: "one", timeoutMs: 0 })).status, "OK");
@@ -102,6 +105,7 @@ test("a bad field is an ERROR that names it", async () => {
 });
 
 test("leases over HTTP: the commands of the quick start", async () => {
+  await startFresh();
   assert.equal(await post("/v1/lease", '{"owner_id":"client-1","ttl_seconds":60}'), {
     status: 200,
     body: { lease_id: 1, ttl_seconds: 60 },
@@ -122,15 +126,15 @@ test("leases over HTTP: the commands of the quick start", async () => {
 });
 
 test("HTTP refusals have the status and the code of their kind", async () => {
-  await post("/v1/lease", { owner_id: "one", ttl_seconds: 60 });
-  await post("/v1/lease", { owner_id: "two", ttl_seconds: 60 });
-  await post("/v1/lock/acquire", { lock_name: "a", owner_id: "one", lease_id: 1 });
+  const { lease_id: one } = (await post("/v1/lease", { owner_id: "one", ttl_seconds: 60 })).body;
+  const { lease_id: two } = (await post("/v1/lease", { owner_id: "two", ttl_seconds: 60 })).body;
+  await post("/v1/lock/acquire", { lock_name: "http", owner_id: "one", lease_id: one });
   const refusals: readonly [path: string, body: unknown, status: readonly number[]][] = [
-    ["/v1/lease/renew", { lease_id: 99 }, [404]],
-    ["/v1/lock/release", { lock_name: "free", lease_id: 1 }, [404]],
-    ["/v1/lock/acquire", { lock_name: "a", owner_id: "two", lease_id: 2 }, [409, 412]],
-    ["/v1/lock/acquire", { lock_name: "b", owner_id: "two", lease_id: 1 }, [403]],
-    ["/v1/lock/release", { lock_name: "a", lease_id: 2 }, [403]],
+    ["/v1/lease/renew", { lease_id: 999_999 }, [404]],
+    ["/v1/lock/release", { lock_name: "free", lease_id: one }, [404]],
+    ["/v1/lock/acquire", { lock_name: "http", owner_id: "two", lease_id: two }, [409, 412]],
+    ["/v1/lock/acquire", { lock_name: "http-2", owner_id: "two", lease_id: one }, [403]],
+    ["/v1/lock/release", { lock_name: "http", lease_id: two }, [403]],
     ["/v1/lease", { owner_id: "", ttl_seconds: 60 }, [400]],
     ["/v1/lease", "{", [400]],
   ];
@@ -145,15 +149,15 @@ test("leases over gRPC have outcomes as statuses, and a heartbeat renews", async
   const client = leaseClient(site.grpc);
   const { lease } = await client.createLease({ owner: "one", ttlSeconds: 60 });
   const { lease: rival } = await client.createLease({ owner: "two", ttlSeconds: 60 });
-  assert.equal([lease, rival], [1, 2]);
-  const { token } = await client.acquire({ lock: "a", owner: "one", lease });
-  assert.is((await client.acquire({ lock: "a", owner: "one", lease })).token, token);
+  assert.is(rival, lease + 1);
+  const { token } = await client.acquire({ lock: "grpc", owner: "one", lease });
+  assert.is((await client.acquire({ lock: "grpc", owner: "one", lease })).token, token);
   const refused = async (call: Promise<unknown>) => call.then(() => 0, codeOf);
-  assert.is(await refused(client.acquire({ lock: "a", owner: "two", lease: rival })), status.FAILED_PRECONDITION);
-  assert.is(await refused(client.acquire({ lock: "b", owner: "two", lease })), status.PERMISSION_DENIED);
-  assert.is(await refused(client.release({ lock: "a", lease: rival })), status.PERMISSION_DENIED);
+  assert.is(await refused(client.acquire({ lock: "grpc", owner: "two", lease: rival })), status.FAILED_PRECONDITION);
+  assert.is(await refused(client.acquire({ lock: "grpc-2", owner: "two", lease })), status.PERMISSION_DENIED);
+  assert.is(await refused(client.release({ lock: "grpc", lease: rival })), status.PERMISSION_DENIED);
   assert.is(await refused(client.release({ lock: "free", lease })), status.NOT_FOUND);
-  assert.is(await refused(client.renew(99)), status.NOT_FOUND);
+  assert.is(await refused(client.renew(999_999)), status.NOT_FOUND);
   assert.is(await refused(client.createLease({ owner: "", ttlSeconds: 60 })), status.INVALID_ARGUMENT);
 
   const beats = client.stub.heartbeat();
@@ -161,7 +165,7 @@ test("leases over gRPC have outcomes as statuses, and a heartbeat renews", async
   beats.write({ leaseId: BigInt(lease) });
   assert.equal(await beaten, { leaseId: BigInt(lease), ttlSeconds: 60n });
   beats.end();
-  assert.ok((await client.release({ lock: "a", lease })).released);
+  assert.ok((await client.release({ lock: "grpc", lease })).released);
   client.close();
 });
 
@@ -170,20 +174,20 @@ test("both interfaces see the same locks, and each refusal names the holder", as
   const leases = leaseClient(site.grpc);
   const { lease } = await leases.createLease({ owner: "leaseholder", ttlSeconds: 60 });
 
-  const taken = await stateless.acquire({ lock: "a", client: "stateless-holder", timeoutMs: 30_000 });
+  const taken = await stateless.acquire({ lock: "shared-1", client: "stateless-holder", timeoutMs: 30_000 });
   const refusal = await leases
-    .acquire({ lock: "a", owner: "leaseholder", lease })
+    .acquire({ lock: "shared-1", owner: "leaseholder", lease })
     .catch((error: Error) => error.message);
   assert.match(String(refusal), "stateless-holder");
-  const overHttp = await post("/v1/lock/acquire", { lock_name: "a", owner_id: "leaseholder", lease_id: lease });
+  const overHttp = await post("/v1/lock/acquire", { lock_name: "shared-1", owner_id: "leaseholder", lease_id: lease });
   assert.match(String(overHttp.body.message), "stateless-holder");
 
-  const { token } = await leases.acquire({ lock: "b", owner: "leaseholder", lease });
+  const { token } = await leases.acquire({ lock: "shared-2", owner: "leaseholder", lease });
   assert.is(token, taken.token + 1, "there is one counter");
-  const other = await stateless.acquire({ lock: "b", client: "stateless-holder", timeoutMs: 30_000 });
+  const other = await stateless.acquire({ lock: "shared-2", client: "stateless-holder", timeoutMs: 30_000 });
   assert.is(other.status, "ALREADY_LOCKED");
   assert.match(other.message, "leaseholder");
-  assert.equal((await stateless.check("b")).holder, "leaseholder");
+  assert.equal((await stateless.check("shared-2")).holder, "leaseholder");
   stateless.close();
   leases.close();
 });

@@ -102,38 +102,32 @@ test("--help and --version answer with exit code 0 and start nothing", async () 
   assert.not(existsSync(site.dataDir));
 });
 
-for (const port of ["grpcPort", "httpPort", "regionPort"] as const) {
-  test(`a ${port} that is in use is named`, async () => {
-    await startWell();
-    const before = contents();
+test("a port that is in use is named, and nothing is changed", async () => {
+  await startWell();
+  const before = contents();
+  for (const port of ["grpcPort", "httpPort", "regionPort"] as const) {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen({ port: site[port] }, resolve));
     try {
       const bad = await startBadly();
-      assert.is(bad.code, unavailable);
+      assert.is(bad.code, unavailable, port);
       saysOnce(bad, new RegExp(`${site[port]}`));
       assert.equal(contents(), before);
     } finally {
       squatter.close();
     }
-  });
-}
-
-test("the data directory of another node is refused and left alone", async () => {
-  await startWell();
-  const before = contents();
-  const bad = await startBadly({ env: { NODE_ID: "node-9" } });
-  assert.is(bad.code, usage);
-  saysOnce(bad, /node-1.*node-9|node-9.*node-1/);
-  assert.equal(contents(), before);
+  }
 });
 
-test("the data directory of another region is refused and left alone", async () => {
+test("the data directory of another node or region is refused and left alone", async () => {
   await startWell();
   const before = contents();
-  const bad = await startBadly({ env: { REGION_ID: "elsewhere" } });
-  assert.is(bad.code, usage);
-  saysOnce(bad, /elsewhere/);
+  const stranger = await startBadly({ env: { NODE_ID: "node-9" } });
+  assert.is(stranger.code, usage);
+  saysOnce(stranger, /node-1.*node-9|node-9.*node-1/);
+  const foreigner = await startBadly({ env: { REGION_ID: "elsewhere" } });
+  assert.is(foreigner.code, usage);
+  saysOnce(foreigner, /elsewhere/);
   assert.equal(contents(), before);
 });
 
@@ -177,6 +171,12 @@ test("a data directory that cannot be made or written is named", async () => {
   assert.ok(bad.code !== 0 && bad.code !== null, `ended with ${bad.code ?? bad.signal}`);
   saysOnce(bad, /a-file/);
   assert.is(readFileSync(file, "utf8"), "not a directory");
+});
+
+test("a data directory where nothing can be made is named", async () => {
+  const bad = await startBadly({ env: { DATA_DIR: "/proc/no-such-directory" } });
+  assert.ok(bad.code !== 0 && bad.code !== null, `ended with ${bad.code ?? bad.signal}`);
+  saysOnce(bad, /no-such-directory/);
 });
 
 test("a second process on the same data directory is refused, and the first goes on", async () => {

@@ -69,6 +69,8 @@ export interface Watching {
   readonly print?: (line: string) => void;
   readonly witnesses?: readonly Witness[];
   readonly clientWitnesses?: readonly ClientWitness[];
+  /** Asked for one more once there is a clock. */
+  readonly recorder?: (timetable: Schedule, plan: Plan) => ClientWitness;
 }
 
 export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
@@ -87,7 +89,11 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
     timetable,
     random: stream("clients"),
     manners: { ...plan.manners },
-    witness: allClients([...(watching.clientWitnesses ?? []), clientCheckersOf(ledger)]),
+    witness: allClients([
+      ...(watching.clientWitnesses ?? []),
+      ...(watching.recorder === undefined ? [] : [watching.recorder(timetable, plan)]),
+      clientCheckersOf(ledger),
+    ]),
     nodes,
   });
   const ids = Array.from({ length: plan.nodes }, (_, at) => nodeId(`n${at + 1}`));

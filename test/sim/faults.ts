@@ -87,22 +87,23 @@ function strike(nemesis: Nemesis, fault: Fault): void {
   const { random, network, ids } = cluster;
   const victim = pickVictim(cluster);
   const others = ids.filter((id) => id !== victim);
+  const span = (): number => random.between(50, cluster.plan.faultMsMax);
   switch (fault) {
     case "crash":
       return fell(nemesis, [victim]);
     case "crashAll":
       return fell(nemesis, ids);
     case "pause":
-      return halt(nemesis, victim, { span: random.between(100, 8000) });
+      return halt(nemesis, victim, { span: span() });
     case "stall":
-      return halt(nemesis, victim, { span: random.between(10, 2500), actors: random.pick(threads) });
+      return halt(nemesis, victim, { span: span() / 3, actors: random.pick(threads) });
     case "partition": {
-      const drawn = random.shuffle(ids);
-      const cut = random.chance(0.5) ? [victim] : drawn.slice(0, 1 + random.below(ids.length));
+      // The victim alone, or with some others: a leader with a minority goes on writing what will never be committed.
+      const cut = [victim, ...random.shuffle(others).slice(0, random.below(ids.length - 1))];
       const rest = ids.filter((id) => !cut.includes(id));
       cluster.witness.befell?.(`${cut.join(" ")} cut off from ${rest.join(" ")}`);
       partition(network, cut, rest);
-      return afterwards(nemesis, random.between(100, 8000), () => unblockAll(network));
+      return afterwards(nemesis, span(), () => unblockAll(network));
     }
     case "oneWay": {
       if (others.length === 0) return;
@@ -110,7 +111,7 @@ function strike(nemesis: Nemesis, fault: Fault): void {
       const [from, to] = random.chance(0.5) ? [victim, other] : [other, victim];
       cluster.witness.befell?.(`nothing passes from ${from} to ${to}`);
       block(network, from, to);
-      return afterwards(nemesis, random.between(100, 8000), () => unblock(network, from, to));
+      return afterwards(nemesis, span(), () => unblock(network, from, to));
     }
     case "slowDisk": {
       const { pace } = diskOf(cluster, victim);
@@ -118,16 +119,12 @@ function strike(nemesis: Nemesis, fault: Fault): void {
       const factor = random.pick([10, 100]);
       cluster.witness.befell?.(`the disk of ${victim} is ${factor} times as slow`);
       Object.assign(pace, { flushMin: flushMin * factor, flushMax: flushMax * factor });
-      return afterwards(nemesis, random.between(500, 5000), () => void Object.assign(pace, cluster.plan.disk));
+      return afterwards(nemesis, span(), () => void Object.assign(pace, cluster.plan.disk));
     }
     case "badWeather":
       cluster.witness.befell?.("bad weather");
       Object.assign(network.weather, { lossChance: 0.3, repeatChance: 0.3, overtakeChance: 0.5, tailChance: 0.2 });
-      return afterwards(
-        nemesis,
-        random.between(500, 4000),
-        () => void Object.assign(network.weather, cluster.plan.weather),
-      );
+      return afterwards(nemesis, span(), () => void Object.assign(network.weather, cluster.plan.weather));
     case "clockRate": {
       const rate = 1 + random.between(-cluster.plan.clockError, cluster.plan.clockError);
       cluster.witness.befell?.(`the clock of ${victim} now runs at ${rate}`);
@@ -138,17 +135,20 @@ function strike(nemesis: Nemesis, fault: Fault): void {
     case "unreachable":
       cluster.witness.befell?.(`no client reaches ${victim}`);
       cluster.crowd.unreachable.add(victim);
-      return afterwards(nemesis, random.between(500, 5000), () => void cluster.crowd.unreachable.delete(victim));
+      return afterwards(nemesis, span(), () => void cluster.crowd.unreachable.delete(victim));
   }
 }
 
 /** kill -9, and a start some time later. */
 function fell(nemesis: Nemesis, victims: readonly NodeId[]): void {
   const { cluster } = nemesis;
-  const down = cluster.random.between(10, 5000);
+  // At times so short that the others never notice.
+  const down = cluster.random.chance(0.3)
+    ? cluster.random.between(1, 50)
+    : cluster.random.between(50, cluster.plan.faultMsMax);
   for (const id of victims) {
     crash(cluster, id);
-    afterwards(nemesis, down + cluster.random.between(0, 500), () => {
+    afterwards(nemesis, down + cluster.random.between(0, victims.length > 1 ? 500 : 0), () => {
       if (!nodeOf(cluster, id).isRunning) start(cluster, id);
     });
   }

@@ -2,26 +2,21 @@
 // does not find them is worth nothing.
 
 import type { Config } from "../../src/actors/config.ts";
-import type {
-  ActorName,
-  LockToLease,
-  RaftToLock,
-  RaftToStorage,
-  StorageToLock,
-  StorageToRaft,
-} from "../../src/actors/messages.ts";
+import type { ActorName, LockToLease, RaftToStorage, StorageToLock, StorageToRaft } from "../../src/actors/messages.ts";
 import { term } from "../../src/actors/scalars.ts";
-import { type Behaviours, behaviours } from "./cluster.ts";
+import { type Behaviours, behaviours, type Watching } from "./cluster.ts";
 import type { AnyEffect, Hosted, Hosting } from "./node.ts";
-import type { Fault } from "./plan.ts";
+import { calmPlan, type Fault, type Plan, planOf, stormyPlan } from "./plan.ts";
+import { leaderCutOff } from "./scenarios.ts";
+import { simulate } from "./simulation.ts";
 
 export interface Mutation {
   readonly bug: string;
   readonly behaviours: Partial<Behaviours>;
-  /** What has to go wrong for the bug to show. */
-  readonly faults: readonly Fault[];
-  /** Part of the rule that the checkers must say is broken. */
-  readonly found: RegExp;
+  /** Where the bug shows. */
+  readonly hunt: Hunt;
+  /** What the checkers must say is broken. */
+  readonly rule: RegExp;
 }
 
 type Tamper<Thing> = (thing: Thing) => Thing;
@@ -112,69 +107,83 @@ const forgetCounters = told(behaviours.lock, (letter) => {
   return { ...message, slice: { ...message.slice, counters: { fencingToken: 0, leaseId: 0 } } };
 });
 
-/** An expiry counts in whatever term it is committed. */
-const expireInAnyTerm = told(behaviours.lock, (letter) => {
-  const message = letter as RaftToLock;
-  if (message.type !== "apply") return message;
-  const entries = message.entries.map((entry) =>
-    entry.command.type === "expire" ? { ...entry, command: { ...entry.command, term: entry.term } } : entry,
-  );
-  return { ...message, entries };
-});
+/** Runs until a rule is broken, and says which. */
+type Hunt = (behaviours: Partial<Behaviours>) => string | null;
 
-/** A release needs no token. */
-const releaseAnything = told(behaviours.lock, (letter) => {
-  const message = letter as RaftToLock;
-  if (message.type !== "apply") return message;
-  const entries = message.entries.map((entry) => {
-    const { command } = entry;
-    if (command.type !== "write" || command.write.type !== "release") return entry;
-    const { token: _, ...grant } = command.write.grant;
-    return { ...entry, command: { ...command, write: { ...command.write, grant } } };
-  });
-  return { ...message, entries };
-});
+const overSeeds =
+  (seedsMax: number, planOfSeed: (seed: number) => Plan): Hunt =>
+  (broken) => {
+    for (let seed = 1; seed <= seedsMax; seed += 1) {
+      const { violation } = simulate(seed, { plan: planOfSeed(seed), behaviours: broken });
+      if (violation !== null) return violation.message;
+    }
+    return null;
+  };
 
-void expireInAnyTerm;
-void releaseAnything;
+const inScenario =
+  (tell: (seed: number, watching: Watching) => unknown): Hunt =>
+  (broken) => {
+    try {
+      tell(1, { behaviours: broken });
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+const withFaults = (faults: readonly Fault[]): Hunt =>
+  overSeeds(40, (seed) => ({ ...planOf(seed), faults, faultEveryMs: 2000 }));
 
 export const mutations: readonly Mutation[] = [
   {
-    bug: "answers leave before the flush",
+    bug: "votes and acknowledgements leave before the flush",
     behaviours: { raft: answerBeforeFlush },
-    faults: [],
-    found: /durable before/,
+    hunt: withFaults([]),
+    rule: /durable before/,
   },
   {
     bug: "a vote is not kept over a restart",
     behaviours: { raft: forgetVote },
-    faults: ["crash"],
-    found: /one vote per term|one leader|durable before/,
+    hunt: overSeeds(40, stormyPlan),
+    rule: /a voter grants one vote per term|a term has one leader/,
   },
   {
     bug: "the term is not kept over a restart",
     behaviours: { raft: forgetTerm },
-    faults: ["crash"],
-    found: /stored term never falls/,
+    hunt: withFaults(["crash"]),
+    rule: /stored term never falls|one vote per term|entries of one index and term are equal/,
   },
   {
     bug: "reads are answered without a round",
     behaviours: { raft: readUnconfirmed },
-    faults: ["partition", "pause"],
-    found: /is seen to hold it|not seen held|not seen to fall/,
+    hunt: overSeeds(60, (seed) => ({ ...planOf(seed), nodes: 3, faults: ["partition", "pause"], faultEveryMs: 1000 })),
+    rule: /is seen to hold it|is not seen held|are not seen to fall/,
   },
   {
     bug: "renewals are acknowledged without a round",
     behaviours: { lease: renewUnconfirmed },
-    faults: ["partition", "pause"],
-    found: /ends early|one holder/,
+    hunt: inScenario(leaderCutOff),
+    rule: /no lease ends early/,
   },
-  { bug: "leases expire early", behaviours: { lease: expireEarly }, faults: [], found: /ends early/ },
-  { bug: "a repeat renews nothing", behaviours: { lock: renewNothing }, faults: ["unreachable", "crash"], found: /./ },
+  {
+    bug: "leases expire early",
+    behaviours: { lease: expireEarly },
+    hunt: withFaults([]),
+    rule: /no lease ends early/,
+  },
+  {
+    bug: "a repeat of an acquire renews nothing",
+    behaviours: { lock: renewNothing },
+    hunt: withFaults(["unreachable", "crash"]),
+    rule: /no lease ends early|in the end every lock is free/,
+  },
   {
     bug: "a snapshot lacks the counters",
     behaviours: { lock: forgetCounters },
-    faults: ["crash"],
-    found: /equal state|given once|higher token/,
+    hunt: withFaults(["crash"]),
+    rule: /equal state|a token is given once|a lease number is given once/,
   },
 ];
+
+/** Clocks that are wrong by more than the assumption allows: not a bug of the service, and to be noticed all the same. */
+export const wildClocks: Hunt = overSeeds(40, (seed) => ({ ...calmPlan(seed), clockError: 0.08 }));

@@ -77,6 +77,8 @@ export interface Plan {
   readonly faultyMs: number;
   readonly faults: readonly Fault[];
   readonly faultEveryMs: number;
+  /** How long a fault lasts at most. */
+  readonly faultMsMax: number;
 }
 
 const nodeConfig: Plan["node"] = {
@@ -93,6 +95,9 @@ const nodeConfig: Plan["node"] = {
   inflightBytesMax: 1_000_000,
   retryMs: millis(300),
 };
+
+/** Elections three times as fast: more leaders in the same time. */
+const brisk = { electionMsMin: millis(150), electionMsMax: millis(300), heartbeatMs: millis(25), retryMs: millis(100) };
 
 /** A healthy three-node cluster with clients at work: the ground on which scripted scenarios stand. */
 export const calmPlan = (seed: number): Plan => ({
@@ -131,10 +136,44 @@ export const calmPlan = (seed: number): Plan => ({
   faultyMs: 30_000,
   faults: [],
   faultEveryMs: 2000,
+  faultMsMax: 8000,
 });
 
-/** The plan of a seed: what is good and bad about the world is drawn, too. */
+/** Elections all the time: five nodes that die and come back at once, time out together, and hear each other late. */
+export function stormyPlan(seed: number): Plan {
+  const calm = calmPlan(seed);
+  return {
+    ...calm,
+    nodes: 5,
+    node: { ...calm.node, electionMsMax: millis(520) },
+    weather: { ...calm.weather, tailChance: 0.4, tailMax: 500, overtakeChance: 0.5 },
+    workload: { ...calm.workload, thinkMax: 2000 },
+    faults: ["crash"],
+    faultEveryMs: 100,
+    faultMsMax: 5000,
+  };
+}
+
+/** The plan of a seed: what is good and bad about the world is drawn, too. Every fourth is about leaders that change so
+ *  often that logs come to differ. */
 export function planOf(seed: number): Plan {
+  const drawn = drawPlan(seed);
+  if (seed % 4 !== 0) return drawn;
+  const random = createRandom(seed, "rivals");
+  return {
+    ...drawn,
+    nodes: random.pick([3, 5]),
+    node: { ...drawn.node, ...brisk, inflightMax: 1000 },
+    workload: { ...drawn.workload, stateless: 6, thinkMax: 50, holdMax: 50 },
+    manners: { ...drawn.manners, delayMax: 3, budgetMin: 300, budgetMax: 1000 },
+    weather: { ...drawn.weather, delayMax: random.pick([1, 10, 30]), detectMax: 50 },
+    faults: ["partition", "crash", "oneWay", "pause"],
+    faultEveryMs: random.pick([100, 200, 400]),
+    faultMsMax: random.pick([400, 800, 1500]),
+  };
+}
+
+function drawPlan(seed: number): Plan {
   const random = createRandom(seed, "plan");
   const calm = calmPlan(seed);
   const isRough = random.chance(0.6);
@@ -152,6 +191,7 @@ export function planOf(seed: number): Plan {
     },
     node: {
       ...calm.node,
+      ...random.pick([calm.node, brisk]),
       appendEntriesMax: random.pick([1, 4, 64]),
       appendsInflightMax: random.pick([1, 4, 16]),
       snapshotEntries: isSmall ? random.pick([thinkMax < 200 ? 32 : 8, 64]) : 1000,
@@ -186,6 +226,7 @@ export function planOf(seed: number): Plan {
     },
     copying: seed % 16 === 0 ? "structured" : "plain",
     faults: random.shuffle(allFaults).slice(0, random.below(allFaults.length + 1)),
-    faultEveryMs: random.pick([700, 2000, 6000]),
+    faultEveryMs: random.pick([300, 700, 2000, 6000]),
+    faultMsMax: random.pick([1000, 3000, 8000]),
   };
 }

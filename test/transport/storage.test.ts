@@ -117,6 +117,7 @@ test("what queues while a commit runs is one commit, told by one letter, release
   }
   assert.is((await room.letter("raft", "persisted")).lastIndex, 1);
   assert.is((await room.letter("raft", "persisted")).lastIndex, 9);
+  assert.is(room.posted.filter(({ letter }) => letter.type === "persisted").length, 2);
   assert.is(Number(storage.inspect().commits) - before, 2);
   const released = room.posted.filter(({ to }) => to === "peers").map(({ letter }) => letter.message.term);
   assert.equal(released, [1, 2, 3, 4, 5, 6, 7, 8, 9]);

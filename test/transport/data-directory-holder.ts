@@ -1,0 +1,8 @@
+// Run by data-directory.test.ts: takes a directory and is killed with it.
+
+import { nodeId, regionId } from "../../src/actors/scalars.ts";
+import { openDataDirectory } from "../../src/transport/data-directory.ts";
+
+const identity = { clusterId: "test", regionId: regionId("default"), nodeId: nodeId("a") };
+await openDataDirectory(process.argv[2] as string, identity, () => undefined);
+process.kill(process.pid, "SIGKILL");
