@@ -3,7 +3,7 @@
 
 import { setLogger } from "@grpc/grpc-js";
 import type { Standing } from "../actors/messages.ts";
-import { wallTime } from "../actors/scalars.ts";
+import { type NodeId, wallTime } from "../actors/scalars.ts";
 import { adopter } from "./clients/adopted.ts";
 import { newCalls } from "./clients/calls.ts";
 import { newOpenStreams } from "./clients/grpc-calls.ts";
@@ -77,6 +77,7 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
           return calls.count(letter.call, letter.counts);
         case "standing":
           standing = letter.standing;
+          log.info(standing, describe(standing, settings.config.node.nodeId));
           return health.set(notReady() === null);
       }
     },
@@ -102,3 +103,9 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
   };
   return resident;
 };
+
+function describe({ leader, leaderReachable }: Standing, self: NodeId): string {
+  if (leader === null) return "no leader is known";
+  if (leader === self) return "this node leads";
+  return leaderReachable ? "follows a leader" : "does not reach the leader";
+}

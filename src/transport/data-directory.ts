@@ -24,10 +24,14 @@ const formatVersion = 1;
 const identityFile = "identity.json";
 const databaseFile = "raft.mdb";
 
-/** What a directory may hold and still count as empty: what a file system puts there, and what a first start that was cut
- *  short has left. */
+/** What a directory may hold and still count as empty: what a file system puts there, the directories of `npm run cluster`, and
+ *  what a first start that was cut short has left. */
 const isOfNoAccount = (name: string): boolean =>
-  name === "lost+found" || name === lockFile || name.startsWith(`${lockFile}.`) || name === `${identityFile}.new`;
+  name === "lost+found" ||
+  name === "cluster" ||
+  name === lockFile ||
+  name.startsWith(`${lockFile}.`) ||
+  name === `${identityFile}.new`;
 
 /** Whose data a directory holds. */
 export interface Identity {
@@ -146,7 +150,7 @@ function checkIdentity(path: string, identity: Identity): StoredIdentity | null 
 
 /** What to do about a directory that is damaged. */
 export const howToRejoin =
-  "Nothing was changed. To rejoin: stop this node, move the directory away, and start it with an empty one while a majority of the other nodes is up.";
+  "Nothing was changed. To rejoin: move the directory away, and start this node with an empty one when all other nodes are up and a write has succeeded without it.";
 
 function listing(path: string): string[] {
   try {

@@ -27,10 +27,10 @@ export const exchange = {
   responseDeserialize: bytes,
 } as const;
 
-/** A connection that has died, or that goes into a black hole, is noticed within two seconds. */
+/** A connection that has died, or that goes into a black hole, is noticed within three seconds. */
 const bothEnds: ChannelOptions = {
-  "grpc.keepalive_time_ms": 500,
-  "grpc.keepalive_timeout_ms": 1_000,
+  "grpc.keepalive_time_ms": 1_000,
+  "grpc.keepalive_timeout_ms": 2_000,
   "grpc.max_receive_message_length": messageBytesMax,
   "grpc-node.flow_control_window": 4 * 1024 * 1024,
 };

@@ -164,7 +164,7 @@ export function planOf(seed: number): Plan {
     ...drawn,
     nodes: random.pick([3, 5]),
     node: { ...drawn.node, ...brisk, inflightMax: 1000 },
-    workload: { ...drawn.workload, stateless: 6, thinkMax: 50, holdMax: 50 },
+    workload: { ...drawn.workload, stateless: 4, thinkMax: 100, holdMax: 50 },
     manners: { ...drawn.manners, delayMax: 3, budgetMin: 300, budgetMax: 1000 },
     weather: { ...drawn.weather, delayMax: random.pick([1, 10, 30]), detectMax: 50 },
     faults: ["partition", "crash", "oneWay", "pause"],

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -18,9 +21,9 @@ interface ToyNode {
 
 const children = new Set<ChildProcess>();
 
-function startToy(toy: string, threads: Settings["threads"] = "separate"): ToyNode {
+function startToy(toy: string, threads: Settings["threads"] = "separate", env: NodeJS.ProcessEnv = {}): ToyNode {
   const entry = fileURLToPath(new URL("./toy-node.js", import.meta.url));
-  const child = spawn(process.execPath, [entry, threads], { env: { ...process.env, TOY: toy } });
+  const child = spawn(process.execPath, [entry, threads], { env: { ...process.env, TOY: toy, ...env } });
   children.add(child);
   const lines: string[] = [];
   const waiting: { text: string; resolve: () => void }[] = [];
@@ -115,8 +118,10 @@ test("a node whose actor is broken ends though another thread is busy for ever",
 });
 
 test("a node whose actor is broken ends though another thread hangs in the kernel", async () => {
-  const node = startToy("broken while others hang");
+  const directory = mkdtempSync(join(tmpdir(), "lockmgr-supervisor-"));
+  const node = startToy("broken while others hang", "separate", { TOY_HANGS: join(directory, "hangs") });
   assert.is((await node.end).code, "SIGKILL");
+  rmSync(directory, { recursive: true });
   assert.equal(
     logged(node, fatal).map(({ actor }) => actor),
     ["lock"],

@@ -3,7 +3,7 @@
 // clients, who then asks all actors how they are. TOY says what shall go wrong, or what shall take its time.
 
 import { spawnSync } from "node:child_process";
-import { writeSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
 import { send } from "../../src/actors/actor.ts";
@@ -41,6 +41,8 @@ const resident = <Self extends ActorName>(name: string): Resident<Self> => ({
     }
   },
 });
+
+const pause = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 serveThread({
   clients: async () =>
@@ -104,6 +106,8 @@ serveThread({
     decides<"lock", null>({
       start: () => null,
       receive: (_, message) => {
+        // Not before the other thread hangs, or it would be ended before it does.
+        while (toy === "broken while others hang" && !existsSync(process.env.TOY_HANGS ?? "")) pause(10);
         if (toy?.startsWith("broken")) throw new InvariantError("entries are applied once, in order");
         if (message.type !== "count") return [];
         const counts = { leases: 0, locks: 0, fencingCounter: fencingToken(42) };
@@ -115,7 +119,10 @@ serveThread({
     if (toy === "broken while others block") setTimeout(block, 0);
     // Standard input is a pipe that nobody writes to, and waiting for a child cannot be interrupted.
     if (toy === "broken while others hang")
-      setTimeout(() => spawnSync("cat", { stdio: ["inherit", "ignore", "ignore"] }), 0);
+      setTimeout(
+        () => spawnSync("sh", ["-c", 'touch "$TOY_HANGS" && exec cat'], { stdio: ["inherit", "ignore", "ignore"] }),
+        0,
+      );
     return decides<"lease", null>({ start: () => null, receive: () => [], inspect: () => ({}) });
   },
   region: async () => decides<"region", null>({ start: () => null, receive: () => [], inspect: () => ({}) }),

@@ -41,6 +41,8 @@ function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { i
   const answers: RequestAnswer[] = [];
   const digests: Effects = [];
   for (const entry of entries) {
+    // Raft sent it before it heard that storage had sent a snapshot: there is no order between the two.
+    if (entry.index <= state.restoredIndex) continue;
     const applied = apply(table, entry, state.requestsRemembered);
     for (const change of applied.changes) changes.push(change);
     if (isAwaited && entry.command.type === "write" && applied.outcome !== null) {
@@ -132,6 +134,7 @@ function onRestore(state: LockState, slice: SnapshotSlice): Effects {
   const table = finishRestoration(state.restoration);
   invariant(table.index >= state.table.index, "a snapshot takes nothing back that was applied");
   state.table = table;
+  state.restoredIndex = table.index;
   state.restoration = null;
   state.capture = null;
   const changes: LeaseChange[] = [{ type: "cleared" }];

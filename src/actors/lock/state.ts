@@ -14,6 +14,8 @@ export interface LockState {
   capture: Capture | null;
   /** The snapshot that is being received from storage. */
   restoration: Restoration | null;
+  /** What the last snapshot that was restored contains. Entries up to there may still arrive, and are in the table. */
+  restoredIndex: LogIndex;
   /** How far the gateway knows that entries have been applied. */
   indexTold: LogIndex;
 }
@@ -25,5 +27,6 @@ export const startLock = ({ cluster, node }: Config): LockState => ({
   table: emptyTable(),
   capture: null,
   restoration: null,
+  restoredIndex: logIndex(0),
   indexTold: logIndex(0),
 });

@@ -12,11 +12,13 @@ import {
   contents,
   expire,
   implicit,
+  nextEntry,
   nothing,
   openLease,
   receive,
   release,
   replica,
+  writeCommand,
 } from "./build.ts";
 
 const test = suite("actors/lock: snapshots");
@@ -206,6 +208,24 @@ test("the digest differs when any field of any record differs", () => {
   digestOf({ ...slice, counters: { ...slice.counters, fencingToken: 99 as never } });
   digestOf({ ...slice, counters: { ...slice.counters, leaseId: 99 as never } });
   assert.is(digests.size, variants + 2);
+});
+
+test("entries that a restored snapshot holds may arrive after it, and are not applied again", () => {
+  const original = replica();
+  const entries = ["x", "y", "z"].map((name) => {
+    const entry = nextEntry(original, writeCommand(original, acquire(name, "anna")));
+    receive(original, { type: "apply", entries: [entry], answer: false });
+    return entry;
+  });
+  const behind = replica();
+  for (const slice of snapshotOf(original)) receive(behind, { type: "restore", slice });
+  assert.equal(receive(behind, { type: "apply", entries, answer: false }), []);
+  assert.equal(contents(behind), contents(original));
+  assert.throws(
+    () => receive(original, { type: "apply", entries, answer: false }),
+    /applied once, in order/,
+    "where nothing was restored, nothing comes twice",
+  );
 });
 
 test("a snapshot that begins anew replaces the one that was half restored", () => {
