@@ -251,6 +251,8 @@ export type RaftToStorage =
       readonly hardState: HardState | null;
       /** Consecutive. Whatever the log holds from the first of them on is replaced. */
       readonly entries: readonly Entry[];
+      /** How often entries have been replaced since the start; `persisted` repeats it. */
+      readonly replacements: number;
       /** Sent, by way of `peers`, once everything above and before is durable. */
       readonly release: readonly Envelope[];
     }
@@ -274,9 +276,11 @@ export type StorageToRaft =
       readonly snapshot: SnapshotPosition | null;
       readonly entries: readonly Entry[];
     }
-  /** Everything up to this append is durable: this hard state, and the log with this last entry. */
+  /** Everything up to an append is durable: this hard state, and the log with this last entry, as it was after so many
+   *  replacements. */
   | {
       readonly type: "persisted";
+      readonly replacements: number;
       readonly hardState: HardState;
       readonly lastIndex: LogIndex;
       readonly lastTerm: Term;
@@ -285,12 +289,13 @@ export type StorageToRaft =
   | { readonly type: "snapshotSaved"; readonly position: SnapshotPosition }
   /** `chunk` is null if there is no such chunk any more; then the transfer starts again with the newest snapshot. */
   | { readonly type: "chunkRead"; readonly to: NodeId; readonly chunk: SnapshotChunk | null }
-  /** A received chunk is stored; `next` is the one wanted next. */
+  /** Every `receiveChunk` is answered once, by this or by `snapshotInstalled`. `next` is the chunk wanted next; null if the
+   *  leader is to be told nothing, because an earlier chunk is still being dealt with. */
   | {
       readonly type: "chunkReceived";
       readonly from: NodeId;
       readonly position: SnapshotPosition;
-      readonly next: number;
+      readonly next: number | null;
     }
   /** The last chunk is stored, the snapshot is this node's, and its log holds nothing else. */
   | { readonly type: "snapshotInstalled"; readonly from: NodeId; readonly position: SnapshotPosition };

@@ -1,6 +1,6 @@
 // Stores the snapshot that a leader sends to this node. Chunks come one after the other; whatever else comes is answered with the one
-// that is wanted. The last one's commit replaces snapshot and log together. While something is under way that may
-// end with a new snapshot, nothing is answered: after an answer raft believes that its log will stay.
+// that is wanted. The last one's commit replaces snapshot and log together. Every chunk is answered once, when it is certain that it
+// replaces the log no more, or has: until then raft takes no entries.
 
 import type { RaftToStorage, SnapshotChunk, SnapshotPosition } from "../actors/messages.ts";
 import type { NodeId } from "../actors/scalars.ts";
@@ -34,9 +34,9 @@ export function receiveSnapshots(options: ReceivingOptions): ReceiveChunk {
   let installing = false;
 
   const receive: ReceiveChunk = ({ from, chunk }) => {
-    if (installing) return;
     const { position, chunks } = chunk;
-    const wanted = (next: number) => post("raft", { type: "chunkReceived", from, position, next });
+    const wanted = (next: number | null) => post("raft", { type: "chunkReceived", from, position, next });
+    if (installing) return wanted(null);
     if (receiving !== null && !continues(receiving, from, chunk)) giveUp(receiving);
     // Never back: what this node has is as good, or better.
     const installed = shelf.installed();
@@ -46,7 +46,7 @@ export function receiveSnapshots(options: ReceivingOptions): ReceiveChunk {
       receiving = { ...shelf.open(position), from, chunks, busy: false };
     }
     const making = receiving;
-    if (making.busy) return;
+    if (making.busy) return wanted(null);
     if (chunk.chunk !== making.next) return wanted(making.next);
     making.busy = true;
     inTurn(() => verify(making, chunk));
@@ -67,7 +67,7 @@ export function receiveSnapshots(options: ReceivingOptions): ReceiveChunk {
       log.error({ from, position, chunk: chunk.chunk, err: error }, "a chunk of a snapshot cannot be read");
       return false;
     });
-    if (making !== receiving) return;
+    if (making !== receiving) return post("raft", { type: "chunkReceived", from, position, next: null });
     if (isGood)
       return enqueue(chunk.chunk === making.chunks - 1 ? installation(making, chunk) : reception(making, chunk));
     making.busy = false;
@@ -81,10 +81,9 @@ export function receiveSnapshots(options: ReceivingOptions): ReceiveChunk {
       transaction.put("chunks", [making.generation, chunk.chunk], chunk.bytes);
     },
     done: () => {
-      if (making !== receiving) return;
       making.busy = false;
-      const { from, position, next } = making;
-      post("raft", { type: "chunkReceived", from, position, next });
+      const { from, position } = making;
+      post("raft", { type: "chunkReceived", from, position, next: making === receiving ? making.next : null });
     },
   });
 
@@ -108,8 +107,10 @@ export function receiveSnapshots(options: ReceivingOptions): ReceiveChunk {
         options.replaceLog(transaction, position);
       },
       done: () => {
-        if (outcome === "given up") return;
-        if (outcome === "overtaken") return post("raft", { type: "chunkReceived", from, position, next: chunks });
+        if (outcome !== "installed") {
+          const next = outcome === "overtaken" ? chunks : null;
+          return post("raft", { type: "chunkReceived", from, position, next });
+        }
         installing = false;
         shelf.settle();
         options.restore();

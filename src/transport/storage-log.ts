@@ -25,6 +25,7 @@ export function keepLog({ post }: Surroundings<"storage">, stored: Stored, enque
   let hardState: HardState = stored.hardState;
   let bounds: LogBounds = stored.bounds;
   let lastTerm: Term = stored.lastTerm;
+  let replacements = 0;
   let compactThrough = logIndex(0);
   let entriesAppended = 0;
   /** Appends of the commit under way whose durability has not been told. */
@@ -35,10 +36,11 @@ export function keepLog({ post }: Surroundings<"storage">, stored: Stored, enque
     transaction.put("meta", "logBounds", encodeLogBounds(changed));
   }
 
-  const append: KeptLog["append"] = ({ hardState: changed, entries, release }) =>
+  const append: KeptLog["append"] = ({ hardState: changed, entries, replacements: counted, release }) =>
     enqueue({
       write: (transaction) => {
         untold++;
+        replacements = counted;
         if (changed !== null) {
           hardState = changed;
           transaction.put("meta", "hardState", encodeHardState(changed));
@@ -58,7 +60,8 @@ export function keepLog({ post }: Surroundings<"storage">, stored: Stored, enque
       },
       done: () => {
         // One letter says it for all appends of this commit.
-        if (--untold === 0) post("raft", { type: "persisted", hardState, lastIndex: bounds.last, lastTerm });
+        if (--untold === 0)
+          post("raft", { type: "persisted", replacements, hardState, lastIndex: bounds.last, lastTerm });
         for (const envelope of release) post("peers", envelope);
       },
     });

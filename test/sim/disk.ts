@@ -171,7 +171,7 @@ function apply(disk: Disk, written: Written): AnswerTo {
   }
 }
 
-function append(disk: Disk, { hardState, entries, release }: Append): AnswerTo {
+function append(disk: Disk, { hardState, entries, replacements, release }: Append): AnswerTo {
   if (hardState !== null) {
     check(hardState.term >= disk.hardState.term, "a stored term never falls", () => JSON.stringify({ hardState }));
     disk.hardState = hardState;
@@ -188,7 +188,10 @@ function append(disk: Disk, { hardState, entries, release }: Append): AnswerTo {
   const { index, term: lastTerm } = lastDurable(disk);
   const told = disk.hardState;
   return (node, isTold) => {
-    if (isTold) post(node, "storage", "raft", { type: "persisted", hardState: told, lastIndex: index, lastTerm });
+    if (isTold) {
+      const persisted = { type: "persisted", replacements, hardState: told, lastIndex: index, lastTerm } as const;
+      post(node, "storage", "raft", persisted);
+    }
     for (const envelope of release) post(node, "storage", "peers", envelope);
   };
 }

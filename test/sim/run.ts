@@ -1,8 +1,9 @@
-// The simulator from the command line: `node dist/test/sim/run.js --seed 8741 --trace`, or `--seeds 200 --from 1`. Prints what
+// The simulator from the command line: `node dist/test/sim/run.js --seed 8741 --trace`, or `--seeds 200 --from 1`; with
+// `--storm` elections never end, `--plan` shows what was drawn. Prints what
 // failed, the last events before it, and the command that replays it; exits with 1 if anything failed.
 
 import { parseArgs } from "node:util";
-import { planOf } from "./plan.ts";
+import { planOf, stormyPlan } from "./plan.ts";
 import { type Report, simulate } from "./simulation.ts";
 
 const { values } = parseArgs({
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     trace: { type: "boolean", default: false },
     plan: { type: "boolean", default: false },
+    storm: { type: "boolean", default: false },
     lines: { type: "string", default: "40" },
   },
 });
@@ -23,8 +25,10 @@ let virtualMs = 0;
 let events = 0;
 const begun = process.hrtime.bigint();
 for (let seed = from; seed < from + count; seed += 1) {
-  if (values.plan) console.log(JSON.stringify(planOf(seed), null, 1));
+  const plan = values.storm ? stormyPlan(seed) : planOf(seed);
+  if (values.plan) console.log(JSON.stringify(plan, null, 1));
   const report = simulate(seed, {
+    plan,
     traceLines: Number(values.lines),
     ...(values.trace ? { print: console.log } : {}),
   });
@@ -50,5 +54,5 @@ function explain({ seed, violation, trace, virtualMs: at }: Report): void {
   if (!values.trace) for (const line of trace) console.log(line);
   console.log(`\nseed ${seed} failed at ${at.toFixed(3)} ms: ${violation?.message}`);
   if (violation?.cause !== undefined) console.log(violation.cause);
-  console.log(`replay: node dist/test/sim/run.js --seed ${seed} --trace\n`);
+  console.log(`replay: node dist/test/sim/run.js --seed ${seed}${values.storm ? " --storm" : ""} --trace\n`);
 }

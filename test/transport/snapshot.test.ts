@@ -61,7 +61,8 @@ async function restored(room: Mailroom<"storage">): Promise<SnapshotSlice[]> {
 async function take({ room, storage }: Node, slices: readonly SnapshotSlice[]): Promise<void> {
   const last = slices[0]?.position.index ?? 0;
   const from = Number(storage.inspect().lastIndex) + 1;
-  if (last >= from) storage.receive({ type: "append", hardState: null, entries: noops(from, last), release: [] });
+  if (last >= from)
+    storage.receive({ type: "append", hardState: null, entries: noops(from, last), replacements: 0, release: [] });
   for (const slice of slices) storage.receive({ type: "snapshotTaken", slice });
   assert.is((await room.letter("raft", "snapshotSaved")).position.index, last);
 }
@@ -169,7 +170,7 @@ test("a snapshot that is received replaces snapshot, log and lock table together
     position: at(500),
   });
   assert.equal(await restored(node.room), slices);
-  node.storage.receive({ type: "append", hardState: null, entries: noops(501, 502), release: [] });
+  node.storage.receive({ type: "append", hardState: null, entries: noops(501, 502), replacements: 0, release: [] });
   await node.storage.stop();
   assert.is(await chunksOnDisk(dataDir), 3);
   const again = await startIn(dataDir);

@@ -25,7 +25,7 @@ let durable = 0;
 try {
   for (let index = 1; index < 100_000; index += 100) {
     const entries = Array.from({ length: 100 }, (_, offset) => entry(index + offset));
-    storage.receive({ type: "append", hardState: null, entries, release: [] });
+    storage.receive({ type: "append", hardState: null, entries, replacements: 0, release: [] });
     durable = (await room.letter("raft", "persisted")).lastIndex;
   }
 } catch (error) {

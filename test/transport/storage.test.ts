@@ -29,7 +29,7 @@ const entries = (from: number, to: number, of = 1): Entry[] =>
   Array.from({ length: to - from + 1 }, (_, offset) => entry(from + offset, of));
 const voted: HardState = { term: term(3), votedFor: nodeId("b") };
 const append = (appended: readonly Entry[], hardState: HardState | null = null) =>
-  ({ type: "append", hardState, entries: appended, release: [] }) as const;
+  ({ type: "append", hardState, entries: appended, replacements: 0, release: [] }) as const;
 const envelope = (to: string, of: number) =>
   ({ type: "send", to: nodeId(to), message: { type: "voteResponse", term: term(of), granted: true } }) as const;
 
@@ -81,7 +81,7 @@ test("term, vote and log survive a restart", async () => {
   const first = await startIn(dataDir);
   first.storage.receive(append(entries(1, 5), voted));
   const persisted = await first.room.letter("raft", "persisted");
-  assert.equal(persisted, { type: "persisted", hardState: voted, lastIndex: 5, lastTerm: 1 });
+  assert.equal(persisted, { type: "persisted", replacements: 0, hardState: voted, lastIndex: 5, lastTerm: 1 });
   await first.storage.stop();
   const second = await startIn(dataDir);
   assert.equal(second.loaded, { type: "loaded", hardState: voted, snapshot: null, entries: entries(1, 5) });

@@ -20,13 +20,14 @@ import {
 export function onElectionTimeout(state: RaftState): RaftEffect[] {
   if (state.role.type === "leader") return [];
   // Storage replaces the log at this moment; what it holds cannot be said yet.
-  if (state.installing) return [electionTimer(state)];
+  if (state.chunksInStorage > 0) return [electionTimer(state)];
   return becomeCandidate(state, { pre: state.peers.length > 0, transfer: false });
 }
 
 /** The leader asks this node to take over (thesis §3.10). A request that has gone stale means nothing. */
 export function onTimeoutNow(state: RaftState, message: Extract<RaftMessage, { type: "timeoutNow" }>): RaftEffect[] {
-  if (state.role.type !== "follower" || state.installing || message.lastIndex !== lastIndex(state.log)) return [];
+  if (state.role.type !== "follower" || state.chunksInStorage > 0 || message.lastIndex !== lastIndex(state.log))
+    return [];
   return becomeCandidate(state, { pre: false, transfer: true });
 }
 

@@ -7,7 +7,7 @@ import type { Entry, RaftMessage, SnapshotPosition, StorageToRaft } from "../mes
 import { type Instant, type LogIndex, logIndex, type NodeId, type Term, term } from "../scalars.ts";
 import { compareDigest, feedRestored, handToLock } from "./applying.ts";
 import { append, emptyLog, firstIndexOfTerm, isUpToDate, lastIndex, termAt } from "./log.ts";
-import { envelope, hearsLeader, type RaftEffect, type RaftState, tell, tellDurably } from "./state.ts";
+import { envelope, hearsLeader, type RaftEffect, type RaftState, tell, tellDurably, write } from "./state.ts";
 
 type Message<Type extends RaftMessage["type"]> = Extract<RaftMessage, { type: Type }>;
 type Stored<Type extends StorageToRaft["type"]> = Extract<StorageToRaft, { type: Type }>;
@@ -78,7 +78,7 @@ export function onAppendRequest(
   const known = countKnown(state, entries);
   const fresh = entries.slice(known);
   // Storage may be about to replace the whole log; what is appended now could be acknowledged and then be gone.
-  if (fresh.length > 0 && state.installing) return effects;
+  if (fresh.length > 0 && state.chunksInStorage > 0) return effects;
   const lastNew = logIndex(previousIndex + entries.length);
   if (fresh.length > 0) effects.push(keep(state, from, fresh, accept(state, message, lastNew)));
   // Raft §5.3, rule 5: never beyond the last entry that this request has shown to agree.
@@ -125,9 +125,10 @@ function countKnown(state: RaftState, entries: readonly Entry[]): number {
 function keep(state: RaftState, from: NodeId, fresh: readonly Entry[], answer: RaftMessage): RaftEffect {
   const first = (fresh[0] as Entry).index;
   invariant(first > state.commitIndex, "a committed entry is never replaced (Raft §5.4.3)");
+  if (first <= lastIndex(state.log)) state.replacements += 1;
   if (first <= state.durableIndex) state.durableIndex = logIndex(first - 1);
   append(state.log, fresh);
-  return send("storage", { type: "append", hardState: null, entries: fresh, release: [envelope(from, answer)] });
+  return write(state, { entries: fresh, release: [envelope(from, answer)] });
 }
 
 const accept = (state: RaftState, message: Message<"appendRequest">, matchIndex: LogIndex): RaftMessage => ({
@@ -177,7 +178,7 @@ export function onSnapshotRequest(
   // What is committed and durable here needs no snapshot; nor does a log that has the snapshot's last entry.
   const has = position.index <= held || termAt(state.log, position.index) === position.term;
   if (!has) {
-    state.installing = true;
+    state.chunksInStorage += 1;
     effects.push(send("storage", { type: "receiveChunk", from, chunk: message.chunk }));
   } else if (position.index <= state.durableIndex) {
     effects.push(tellDurably(state, from, snapshotResponse(state, position, { next: chunks, installed: true })));
@@ -192,8 +193,9 @@ const snapshotResponse = (
 ): RaftMessage => ({ type: "snapshotResponse", term: state.term, position, next, installed });
 
 export function onChunkReceived(state: RaftState, message: Stored<"chunkReceived">): RaftEffect[] {
-  state.installing = false;
+  state.chunksInStorage -= 1;
   const { from, position, next } = message;
+  if (next === null) return [];
   return [tellDurably(state, from, snapshotResponse(state, position, { next, installed: false }))];
 }
 
@@ -201,7 +203,7 @@ export function onChunkReceived(state: RaftState, message: Stored<"chunkReceived
 export function onSnapshotInstalled(state: RaftState, message: Stored<"snapshotInstalled">): RaftEffect[] {
   const { from, position } = message;
   invariant(position.index > state.commitIndex, "a snapshot never takes back what is committed");
-  state.installing = false;
+  state.chunksInStorage -= 1;
   state.log = emptyLog(position);
   state.snapshot = position;
   state.snapshotUnderWay = false;

@@ -1,7 +1,7 @@
 // What the leader of a term does: it appends what is proposed, keeps its followers' logs equal to its own, commits what a
 // majority holds, gives up when it no longer hears a majority (CheckQuorum), and hands its leadership over when asked.
 
-import { cancelTimer, send, setTimer } from "../actor.ts";
+import { cancelTimer, setTimer } from "../actor.ts";
 import { isMajority, reachedByMajority } from "../electorate.ts";
 import { invariant } from "../invariant.ts";
 import type { Command, Entry, RaftMessage } from "../messages.ts";
@@ -13,7 +13,7 @@ import { newProgress, type Progress, probeAt, succeed } from "./progress.ts";
 import { beginRoundIfDue, settleRounds } from "./reads.ts";
 import { beat, replicate } from "./replication.ts";
 import { beginSnapshot, keepSendingSnapshot, onChunkStored } from "./sending-snapshots.ts";
-import type { Leader, RaftEffect, RaftState } from "./state.ts";
+import { type Leader, type RaftEffect, type RaftState, write } from "./state.ts";
 import { transferIfReady } from "./transfer.ts";
 
 type Message<Type extends RaftMessage["type"]> = Extract<RaftMessage, { type: Type }>;
@@ -56,7 +56,7 @@ function appendCommands(state: RaftState, leader: Leader, commands: readonly Com
     (command, place): Entry => ({ index: logIndex(first + place), term: state.term, command }),
   );
   append(state.log, entries);
-  const effects: RaftEffect[] = [send("storage", { type: "append", hardState: null, entries, release: [] })];
+  const effects: RaftEffect[] = [write(state, { entries })];
   for (const [to, follower] of leader.followers) effects.push(...replicate(state, leader, to, follower));
   return effects;
 }

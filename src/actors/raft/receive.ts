@@ -37,6 +37,7 @@ import {
   sameHardState,
   start,
   tellDurably,
+  write,
 } from "./state.ts";
 import { handOver, onTransferTimeout } from "./transfer.ts";
 
@@ -125,8 +126,9 @@ function onPersisted(
 ): RaftEffect[] {
   state.durableHardState = message.hardState;
   const effects = onHardStateDurable(state, now);
-  // The append may have been overtaken by a truncation. If the log still has that entry, it has everything before it too.
-  const isCurrent = termAt(state.log, message.lastIndex) === message.lastTerm;
+  // The append may have been overtaken by a replacement, or by a snapshot; then it says nothing of what the log is now.
+  const isCurrent =
+    message.replacements === state.replacements && termAt(state.log, message.lastIndex) === message.lastTerm;
   if (isCurrent && message.lastIndex > state.durableIndex) {
     state.durableIndex = message.lastIndex;
     effects.push(...asLeader(state, (leader) => onLogDurable(state, leader)));
@@ -188,7 +190,7 @@ function withConsequences(state: RaftState, effects: RaftEffect[]): RaftEffect[]
   const kept = hardState(state);
   if (!sameHardState(kept, state.writtenHardState)) {
     state.writtenHardState = kept;
-    effects.unshift(send("storage", { type: "append", hardState: kept, entries: [], release: [] }));
+    effects.unshift(write(state, { hardState: kept }));
   }
   const isLeading = state.role.type === "leader" && state.role.transfer === null;
   const leadingTerm = isLeading ? state.term : null;

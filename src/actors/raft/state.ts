@@ -6,6 +6,7 @@ import { send } from "../actor.ts";
 import type { Config } from "../config.ts";
 import type {
   Command,
+  Entry,
   Envelope,
   HardState,
   Query,
@@ -83,8 +84,10 @@ export interface RaftState {
   /** The newest snapshot of this node that is durable. */
   snapshot: SnapshotPosition;
   snapshotUnderWay: boolean;
-  /** A chunk of a leader's snapshot is with storage, which may be about to replace the log. */
-  installing: boolean;
+  /** How often entries have been replaced. What storage reports of an earlier log says nothing of this one. */
+  replacements: number;
+  /** How many chunks of a leader's snapshot are with storage, which may be about to replace the log. */
+  chunksInStorage: number;
   /** How far the lock actor has been sent entries; null while it restores a snapshot. */
   handedToLock: LogIndex | null;
   /** What the lock actor last restored. It may say so before storage has said which snapshot that was. */
@@ -118,7 +121,8 @@ export function start(config: Config): RaftState {
     leaderHeardAt: instant(Number.NEGATIVE_INFINITY),
     snapshot: { index: logIndex(0), term: term(0) },
     snapshotUnderWay: false,
-    installing: false,
+    replacements: 0,
+    chunksInStorage: 0,
     handedToLock: null,
     restoredIndex: null,
     digests: [],
@@ -143,8 +147,22 @@ export const tell = (to: NodeId, message: RaftMessage): RaftEffect => send("peer
  */
 export function tellDurably(state: RaftState, to: NodeId, message: RaftMessage): RaftEffect {
   if (sameHardState(hardState(state), state.durableHardState)) return tell(to, message);
-  return send("storage", { type: "append", hardState: null, entries: [], release: [envelope(to, message)] });
+  return write(state, { release: [envelope(to, message)] });
 }
+
+/** A letter to storage: what is to be kept, and what may be said once it is. */
+export const write = (
+  { replacements }: RaftState,
+  {
+    hardState: kept = null,
+    entries = [],
+    release = [],
+  }: {
+    readonly hardState?: HardState | null;
+    readonly entries?: readonly Entry[];
+    readonly release?: readonly Envelope[];
+  },
+): RaftEffect => send("storage", { type: "append", hardState: kept, entries, replacements, release });
 
 /** Whether this node has heard of a leader so recently that an election would only disturb (thesis §4.2.3). */
 export const hearsLeader = (state: RaftState, now: Instant): boolean =>

@@ -227,6 +227,7 @@ export const toPeer = (to: string, message: RaftMessage): RaftEffect => ({
 export const write = (fields: {
   readonly hardState?: { readonly term: number; readonly votedFor: string | null };
   readonly entries?: readonly Entry[];
+  readonly replacements?: number;
   readonly release?: readonly { readonly to: string; readonly message: RaftMessage }[];
 }): RaftEffect => ({
   type: "send",
@@ -241,6 +242,7 @@ export const write = (fields: {
             votedFor: fields.hardState.votedFor === null ? null : nodeId(fields.hardState.votedFor),
           },
     entries: fields.entries ?? [],
+    replacements: fields.replacements ?? 0,
     release: (fields.release ?? []).map(({ to, message }) => envelope(nodeId(to), message)),
   },
 });

@@ -88,6 +88,7 @@ test("a candidate's own vote counts once it is durable, not before", () => {
     state,
     {
       type: "persisted",
+      replacements: 0,
       hardState: { term: term(5), votedFor: nodeId("a") },
       lastIndex: logIndex(0),
       lastTerm: term(0),
@@ -212,7 +213,7 @@ test("a group of one elects itself when its log is loaded and its vote is durabl
     build.standing("candidate", 3, null),
   ]);
   const persisted = { hardState: { term: term(3), votedFor: nodeId("a") }, lastIndex: logIndex(0), lastTerm: term(0) };
-  raft.receive(state, { type: "persisted", ...persisted }, at(1));
+  raft.receive(state, { type: "persisted", replacements: 0, ...persisted }, at(1));
   assert.is(state.role.type, "leader");
 });
 

@@ -23,9 +23,15 @@ const {
 } = build;
 const test = suite("actors/raft replication");
 
-const persisted = (now: number, lastIndex: number, lastTerm: number, votedFor: string | null = null) =>
+const persisted = (
+  now: number,
+  lastIndex: number,
+  lastTerm: number,
+  { votedFor = null, replacements = 0 }: { votedFor?: string | null; replacements?: number } = {},
+) =>
   ({
     type: "persisted",
+    replacements,
     hardState: { term: term(now), votedFor: votedFor === null ? null : nodeId(votedFor) },
     lastIndex: logIndex(lastIndex),
     lastTerm: term(lastTerm),
@@ -147,7 +153,7 @@ test("what is proposed during a flush is appended together when it ends", () => 
   raft.receive(state, { type: "propose", commands: [command("x")] }, at(0));
   assert.equal(raft.receive(state, { type: "propose", commands: [command("y")] }, at(0)), []);
   assert.equal(raft.receive(state, { type: "propose", commands: [command("z")] }, at(0)), []);
-  const effects = raft.receive(state, persisted(2, 2, 2, "a"), at(1));
+  const effects = raft.receive(state, persisted(2, 2, 2, { votedFor: "a" }), at(1));
   const together = [
     { index: logIndex(3), term: term(2), command: command("y") },
     { index: logIndex(4), term: term(2), command: command("z") },
@@ -158,7 +164,7 @@ test("what is proposed during a flush is appended together when it ends", () => 
 test("an entry is committed when a majority has it, and its proposer's answers are wanted", () => {
   const state = leader({ term: 2, log: [2], commitIndex: 1 });
   raft.receive(state, { type: "propose", commands: [command("x")] }, at(0));
-  raft.receive(state, persisted(2, 2, 2, "a"), at(1));
+  raft.receive(state, persisted(2, 2, 2, { votedFor: "a" }), at(1));
   assert.is(state.commitIndex, 1, "one of three");
   const entry = { index: logIndex(2), term: term(2), command: command("x") };
   const effects = raft.receive(state, received("b", appendResponse({ term: term(2), matchIndex: logIndex(2) })), at(1));
@@ -249,7 +255,25 @@ test("an append that was overtaken by a truncation makes nothing durable", () =>
   raft.receive(state, received("c", appendRequest({ term: term(4), ...previous, entries: entries([4, 4], 2) })), at(0));
   raft.receive(state, persisted(3, 3, 2), at(1));
   assert.is(state.durableIndex, 1);
-  raft.receive(state, persisted(4, 3, 4), at(1));
+  raft.receive(state, persisted(4, 3, 4, { replacements: 1 }), at(1));
+  assert.is(state.durableIndex, 3);
+});
+
+test("an entry that was replaced and came back is durable only once it was written again", () => {
+  const state = follower({ term: 3, log: [1], leader: "b" });
+  const previous = { previousIndex: logIndex(1), previousTerm: term(1) };
+  const append = (from: string, now: number, terms: number[]) =>
+    raft.receive(
+      state,
+      received(from, appendRequest({ term: term(now), ...previous, entries: entries(terms, 2) })),
+      at(0),
+    );
+  append("b", 3, [2]);
+  append("c", 4, [3]);
+  append("b", 5, [2, 5]);
+  raft.receive(state, persisted(3, 2, 2), at(1));
+  assert.is(state.durableIndex, 1, "what is on disk now is the first writing; the second is under way over it");
+  raft.receive(state, persisted(5, 3, 5, { replacements: 2 }), at(1));
   assert.is(state.durableIndex, 3);
 });
 

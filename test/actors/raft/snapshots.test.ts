@@ -146,6 +146,19 @@ test("a chunk goes to storage, and no entry is taken while storage may be replac
   assert.is(raft.receive(state, received("b", append), at(3)).length, 2);
 });
 
+test("as long as any chunk is with storage, no entry is taken, and what storage ignores is told to nobody", () => {
+  const state = follower({ term: 2, log: [1], leader: "b" });
+  const give = (index: number) =>
+    raft.receive(state, received("b", { type: "snapshotRequest", term: term(2), chunk: chunk(index, 2) }), at(0));
+  give(8);
+  give(12);
+  const { position } = chunk(12, 2);
+  assert.equal(raft.receive(state, { type: "chunkReceived", from: b, position, next: null }, at(1)), []);
+  const previous = { previousIndex: logIndex(1), previousTerm: term(1) };
+  const append = appendRequest({ term: term(2), ...previous, entries: entries([2], 2) });
+  assert.equal(raft.receive(state, received("b", append), at(2)), [election]);
+});
+
 test("no election is begun while storage may be replacing the log", () => {
   const state = follower({ term: 2, log: [1], leader: "b" });
   raft.receive(state, received("b", { type: "snapshotRequest", term: term(2), chunk: chunk(8, 2) }), at(0));
