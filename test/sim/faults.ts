@@ -51,11 +51,11 @@ export function heal(nemesis: Nemesis): void {
   for (const [id, node] of cluster.nodes) {
     if (node.isRunning) goOn(cluster, id);
     setClockRate(node, 1);
-    Object.assign(diskOf(cluster, id).pace, cluster.plan.disk);
+    Object.assign(diskOf(cluster, id).pace, cluster.plan.disk, { stallChance: 0 });
   }
   cluster.crowd.unreachable.clear();
   cluster.crowd.manners.lossChance = 0;
-  Object.assign(cluster.network.weather, cluster.plan.weather, { lossChance: 0 });
+  Object.assign(cluster.network.weather, cluster.plan.weather, { lossChance: 0, tailChance: 0 });
   unblockAll(cluster.network);
   startAll(cluster);
   checkLinks(cluster.network);
