@@ -34,20 +34,21 @@ function importsFrom(path: string): { files: string[]; packages: string[] } {
   };
 }
 
-// scalars ← messages ← topology ← actor ← {gateway, raft, lock, lease, region} ← transport ← main
+// scalars ← operations ← messages ← topology ← actor ← {gateway, raft, lock, lease, region} ← transport ← main
 const kernel: Readonly<Record<string, number>> = {
   "scalars.ts": 0,
   "invariant.ts": 0,
   "config.ts": 1,
-  "messages.ts": 1,
+  "operations.ts": 1,
+  "messages.ts": 2,
   "deadlines.ts": 1,
   "electorate.ts": 1,
-  "topology.ts": 2,
-  "actor.ts": 3,
+  "topology.ts": 3,
+  "actor.ts": 4,
 };
-const actorRank = 4;
-const transportRank = 5;
-const outermostRank = 6;
+const actorRank = 5;
+const transportRank = 6;
+const outermostRank = 7;
 
 /** Where a file belongs. Files of one room may import each other; other imports lead to a lower rank. */
 function roomOf(path: string): { name: string; rank: number } {
@@ -63,10 +64,7 @@ function roomOf(path: string): { name: string; rank: number } {
 /** The size of what is larger than the house wants. Entries may shrink and go; none is added, none grows. */
 const linesMax = 300;
 const functionLinesMax = 70;
-const oversized: Readonly<Record<string, number>> = {
-  // The table of contents of the system: one file by intent.
-  "src/actors/messages.ts": 358,
-};
+const oversized: Readonly<Record<string, number>> = {};
 
 function checkSizes(
   sizes: readonly (readonly [string, number])[],
@@ -90,7 +88,7 @@ test("imports form no cycle", () => {
   for (const path of sources) visit(path, []);
 });
 
-test("imports lead inward: scalars ← messages ← topology ← actor ← actors ← transport ← main", () => {
+test("imports lead inward: scalars ← operations ← messages ← topology ← actor ← actors ← transport ← main", () => {
   const outward = sources.flatMap((path) => {
     const own = roomOf(path);
     return importsFrom(path)

@@ -2,7 +2,7 @@
 // decides nothing. What each interface says stands in `clients/`.
 
 import { setLogger } from "@grpc/grpc-js";
-import type { Standing } from "../actors/messages.ts";
+import type { Standing } from "../actors/operations.ts";
 import { type NodeId, wallTime } from "../actors/scalars.ts";
 import { adopter } from "./clients/adopted.ts";
 import { newCalls } from "./clients/calls.ts";

@@ -1,6 +1,6 @@
 // Outcomes ↔ bytes: they travel to the node that forwarded a request, and stand in snapshots.
 
-import type { Ending, Holder, Outcome } from "../actors/messages.ts";
+import type { Ending, Holder, Outcome } from "../actors/operations.ts";
 import { fromWire, spanFromWire, toWire, unknownKind } from "./codec-wire.ts";
 import * as wire from "./generated/lockmgr/log/v1/outcome.ts";
 

@@ -2,7 +2,8 @@
 // is checked for its shape here, so that no actor ever sees a letter that no actor could have sent. Whether it is true is
 // for the actors to say.
 
-import type { Answer, ForwardedRequest, Operation, RaftMessage, Refusal, RequestAnswer } from "../actors/messages.ts";
+import type { ForwardedRequest, RaftMessage, RequestAnswer } from "../actors/messages.ts";
+import type { Answer, Operation, Refusal } from "../actors/operations.ts";
 import { type Millis, type NodeId, nodeId, type RegionId, regionId, requestId } from "../actors/scalars.ts";
 import { writeFromWire, writeToWire } from "./codec.ts";
 import { outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";

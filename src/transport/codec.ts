@@ -1,7 +1,8 @@
 // Entries of the log and what else a node keeps about its log ↔ bytes. The field comments of proto/lockmgr/log/v1 say what
 // the bytes mean. A command of a kind that this version does not know is an error: it must never be skipped.
 
-import type { Command, Entry, HardState, Write } from "../actors/messages.ts";
+import type { Command, Entry, HardState } from "../actors/messages.ts";
+import type { Write } from "../actors/operations.ts";
 import { type LogIndex, nodeId, requestId } from "../actors/scalars.ts";
 import { fromWire, reading, toWire, UnknownEntryError, UnknownKindError, unknownKind } from "./codec-wire.ts";
 import * as wire from "./generated/lockmgr/log/v1/log.ts";

@@ -1,7 +1,7 @@
 // How what came of a request is told in the codes of each interface: one table a protocol, and the compiler counts the rows.
 
 import { status } from "@grpc/grpc-js";
-import type { Outcome, Refusal } from "../actors/messages.ts";
+import type { Outcome, Refusal } from "../actors/operations.ts";
 import { LockStatus } from "./generated/com/geastalt/lock/grpc/lock.ts";
 
 /** The outcomes in which a client gets what it asked for. */

@@ -2,7 +2,7 @@
 // acknowledged, by its own clock, and stops early; the service must never give away, deny or expire anything that a client
 // still rightly counts on. Everything here is judged from outside, by what clients were told and when.
 
-import type { Answer, Operation } from "../../src/actors/messages.ts";
+import type { Answer, Operation } from "../../src/actors/operations.ts";
 import type { FencingToken, LeaseId, RequestId } from "../../src/actors/scalars.ts";
 import { implicitLeaseToken } from "../../src/actors/scalars.ts";
 import type { Attempt, Request } from "./clients.ts";

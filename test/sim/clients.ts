@@ -2,7 +2,8 @@
 // another under the same request id until one answers, over connections that break. What the clients do with it stands in
 // workload.ts.
 
-import type { Answer, CallId, GatewayToClients, Operation, Standing } from "../../src/actors/messages.ts";
+import type { CallId, GatewayToClients } from "../../src/actors/messages.ts";
+import type { Answer, Operation, Standing } from "../../src/actors/operations.ts";
 import { millis, type NodeId, type RequestId, requestId, type WallTime, wallTime } from "../../src/actors/scalars.ts";
 import { post, type Resident, type SimNode } from "./node.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,7 @@
 // Records what simulated clients did and saw in the words of the recorded runs of real processes, so that the same rules, and
 // the same search for a sequential order, judge both. Only locks under leases of their own: who renews, moves deadlines.
 
-import type { Answer } from "../../src/actors/messages.ts";
+import type { Answer } from "../../src/actors/operations.ts";
 import { type Completion, type History, type Invocation, newHistory } from "../cluster/history.ts";
 import type { Attempt, ClientWitness, Request } from "./clients.ts";
 import type { Plan } from "./plan.ts";

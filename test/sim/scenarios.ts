@@ -1,6 +1,6 @@
 // Scripted scenarios that a test runs with the behaviours as they ship, and the tests of the checkers with broken ones.
 
-import type { Answer } from "../../src/actors/messages.ts";
+import type { Answer } from "../../src/actors/operations.ts";
 import { type Cluster, goOn, stop, type Watching } from "./cluster.ts";
 import { partition } from "./network.ts";
 import {

@@ -1,7 +1,7 @@
 // The words of scripted scenarios: build a calm cluster, ask it something and wait for the answer, let time pass, wait for a
 // leader. Everything else a scenario does stands in cluster.ts and network.ts.
 
-import type { Answer, Operation } from "../../src/actors/messages.ts";
+import type { Answer, Operation } from "../../src/actors/operations.ts";
 import {
   type FencingToken,
   type LeaseId,

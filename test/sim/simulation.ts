@@ -1,7 +1,7 @@
 // One run from its plan to its end: clients at work while things go wrong, then a calm in which everything must work, then
 // silence, after which nothing may be held any more.
 
-import type { Answer } from "../../src/actors/messages.ts";
+import type { Answer } from "../../src/actors/operations.ts";
 import { millis, wallTime } from "../../src/actors/scalars.ts";
 import { ask, type Client, type Request } from "./clients.ts";
 import { type Cluster, createCluster, diskOf, startAll, type Watching } from "./cluster.ts";

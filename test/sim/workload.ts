@@ -1,7 +1,7 @@
 // What clients do all day: take a lock and release it, vanish with it, keep a lease alive and hold several locks under it, or
 // only look. Each client does one thing at a time; renewals go on beside it.
 
-import type { Operation } from "../../src/actors/messages.ts";
+import type { Operation } from "../../src/actors/operations.ts";
 import { type LeaseId, millis, wallTime } from "../../src/actors/scalars.ts";
 import type { Beliefs } from "./beliefs.ts";
 import { ask, type Client, type Crowd, type Settled } from "./clients.ts";

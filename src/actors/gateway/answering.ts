@@ -3,7 +3,8 @@
 
 import { send } from "../actor.ts";
 import { addDeadline, takeOverdue } from "../deadlines.ts";
-import type { Answer, CallId, Refusal, RequestAnswer } from "../messages.ts";
+import type { CallId, RequestAnswer } from "../messages.ts";
+import type { Answer, Refusal } from "../operations.ts";
 import type { Instant, NodeId } from "../scalars.ts";
 import {
   type Caller,

@@ -3,7 +3,8 @@
 // are no chains and no loops. What is sent twice is done once, because the lock table knows a request by its id.
 
 import { send, setTimer } from "../actor.ts";
-import type { Command, ForwardedRequest, GatewayToLease, Query, Write } from "../messages.ts";
+import type { Command, ForwardedRequest, GatewayToLease, Query } from "../messages.ts";
+import type { Write } from "../operations.ts";
 import { after, between, type Instant, type LogIndex, type NodeId } from "../scalars.ts";
 import { answer, lettersOf, nothingOutgoing, refused } from "./answering.ts";
 import { beginsSomething, type GatewayEffect, type GatewayState, type Pending, remove } from "./state.ts";

@@ -1,7 +1,7 @@
 // How this node sees its group, for status calls and readiness: what raft says, and which connections are up.
 
 import { send } from "../actor.ts";
-import type { Standing } from "../messages.ts";
+import type { Standing } from "../operations.ts";
 import type { GatewayEffect, GatewayState } from "./state.ts";
 
 /** The address of this node itself is left out (null while it leads): whoever serves clients knows where it listens. */

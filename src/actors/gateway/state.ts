@@ -4,7 +4,8 @@
 import type { Effect } from "../actor.ts";
 import type { Config } from "../config.ts";
 import { addDeadline, type Deadlines, noDeadlines } from "../deadlines.ts";
-import type { CallId, Operation, RaftToGateway, Refusal, Standing, Write } from "../messages.ts";
+import type { CallId, RaftToGateway } from "../messages.ts";
+import type { Operation, Refusal, Standing, Write } from "../operations.ts";
 import {
   type Instant,
   type LogIndex,

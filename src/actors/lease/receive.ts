@@ -4,7 +4,8 @@
 import type { Behaviour, Effect, Inbox } from "../actor.ts";
 import { noDeadlines } from "../deadlines.ts";
 import { invariant } from "../invariant.ts";
-import type { Answer, LeaseChange, RequestAnswer } from "../messages.ts";
+import type { LeaseChange, RequestAnswer } from "../messages.ts";
+import type { Answer } from "../operations.ts";
 import type { Instant, Term } from "../scalars.ts";
 import { onConfirmed, onLeases, onRenew, releaseHeld, takeUnanswered, tell } from "./renewals.ts";
 import { isExpiring, type LeaseState, startLease, type TimedLease } from "./state.ts";

@@ -5,17 +5,8 @@
 // What a client asked for is never a broken invariant: an entry that stops one replica stops them all, for ever.
 
 import { invariant } from "../invariant.ts";
-import type {
-  Command,
-  Entry,
-  Holder,
-  LeaseChange,
-  LeaseOutcome,
-  LeaseRecord,
-  LockRecord,
-  Outcome,
-  Write,
-} from "../messages.ts";
+import type { Command, Entry, LeaseChange, LeaseOutcome, LeaseRecord, LockRecord } from "../messages.ts";
+import type { Holder, Outcome, Write } from "../operations.ts";
 import type { Millis, RequestId } from "../scalars.ts";
 import { fencingToken, implicitLease, implicitLeaseToken, type LeaseId, type LogIndex, leaseId } from "../scalars.ts";
 import { endGrant, forget, putLease, putLock, remember, removeLease, type Table } from "./table.ts";

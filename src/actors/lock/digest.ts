@@ -2,7 +2,8 @@
 // the hashes of all records. A sum does not depend on order, so a replica that was restored from a snapshot and one that
 // applied every entry agree. Two lanes of 32 bits: it finds defects, it does not resist an attacker.
 
-import type { EndedGrant, Holder, LeaseRecord, LockRecord, Outcome, RememberedOutcome } from "../messages.ts";
+import type { EndedGrant, LeaseRecord, LockRecord, RememberedOutcome } from "../messages.ts";
+import type { Holder, Outcome } from "../operations.ts";
 
 /** Two numbers of 32 bits each. */
 export interface Digest {

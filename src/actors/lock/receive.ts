@@ -3,7 +3,8 @@
 
 import { type Behaviour, type Effect, type Inbox, send, setTimer } from "../actor.ts";
 import { invariant } from "../invariant.ts";
-import type { Entry, LeaseChange, LockToLease, Outcome, Query, RequestAnswer, SnapshotSlice } from "../messages.ts";
+import type { Entry, LeaseChange, LockToLease, Query, RequestAnswer, SnapshotSlice } from "../messages.ts";
+import type { Outcome } from "../operations.ts";
 import { millis } from "../scalars.ts";
 import { apply, holder, leaseOutcome } from "./apply.ts";
 import { addSlice, capture, finishRestoration, nextSlice } from "./snapshot.ts";

@@ -3,7 +3,8 @@
 // of this file, which keep the derived index, the queues by age and the digest in step. No rule of locking stands here.
 
 import { invariant } from "../invariant.ts";
-import type { EndedGrant, Ending, LeaseRecord, LockRecord, RememberedOutcome } from "../messages.ts";
+import type { EndedGrant, LeaseRecord, LockRecord, RememberedOutcome } from "../messages.ts";
+import type { Ending } from "../operations.ts";
 import {
   type FencingToken,
   fencingToken,

@@ -1,7 +1,8 @@
 // The calls that are under way: which completion belongs to which letter that comes back. A call is completed once, by its
 // answer, or is cancelled, and then nobody is told.
 
-import type { Answer, CallId, ClientsToGateway, Counts } from "../../actors/messages.ts";
+import type { CallId, ClientsToGateway } from "../../actors/messages.ts";
+import type { Answer, Counts } from "../../actors/operations.ts";
 
 export interface Calls {
   /** Begins a call that will be answered. */

@@ -2,7 +2,7 @@
 // client does not get is told as an error.
 
 import { hostname } from "node:os";
-import type { Answer } from "../../actors/messages.ts";
+import type { Answer } from "../../actors/operations.ts";
 import { millis } from "../../actors/scalars.ts";
 import type {
   AcquireLockRequest,

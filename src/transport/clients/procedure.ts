@@ -2,7 +2,8 @@
 // the way there and back; which operation a request is, and how an answer is told, is for `stateless.ts` and `leased.ts`.
 
 import { createHash } from "node:crypto";
-import type { Answer, CallId, ClientsToGateway, Operation, Standing } from "../../actors/messages.ts";
+import type { CallId, ClientsToGateway } from "../../actors/messages.ts";
+import type { Answer, Operation, Standing } from "../../actors/operations.ts";
 import { type Instant, type Millis, millis, type RequestId, requestId, type WallTime } from "../../actors/scalars.ts";
 import type { Settings } from "../settings.ts";
 import type { Failure } from "../status.ts";

@@ -3,7 +3,7 @@
 
 import { status } from "@grpc/grpc-js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Standing } from "../../actors/messages.ts";
+import type { Standing } from "../../actors/operations.ts";
 import { millis } from "../../actors/scalars.ts";
 import {
   AcquireLockRequest,

@@ -1,7 +1,7 @@
 // The stateless interface, `com.geastalt.lock.grpc.LockService`: a lock by its id, under a lease that the grant opens for
 // itself. Outcomes travel in the response; only what concerns transport is a gRPC error.
 
-import type { Answer } from "../../actors/messages.ts";
+import type { Answer } from "../../actors/operations.ts";
 import type { WallTime } from "../../actors/scalars.ts";
 import type {
   AcquireLockRequest,

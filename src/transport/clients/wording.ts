@@ -1,6 +1,6 @@
 // What is told to people: one sentence for every way in which a request can fail, equal on every interface.
 
-import type { Answer, Holder, Refusal, Standing } from "../../actors/messages.ts";
+import type { Answer, Holder, Refusal, Standing } from "../../actors/operations.ts";
 
 /** In quotes, on one line, whatever it is made of. */
 const quote = (text: string): string => JSON.stringify(text);

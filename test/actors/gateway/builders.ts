@@ -4,17 +4,8 @@ import { type Effect, type Inbox, send, setTimer } from "../../../src/actors/act
 import type { Config } from "../../../src/actors/config.ts";
 import { gateway } from "../../../src/actors/gateway/receive.ts";
 import type { GatewayState } from "../../../src/actors/gateway/state.ts";
-import type {
-  Answer,
-  CallId,
-  ForwardedRequest,
-  Holder,
-  Operation,
-  RaftToGateway,
-  Refusal,
-  RequestAnswer,
-  Write,
-} from "../../../src/actors/messages.ts";
+import type { CallId, ForwardedRequest, RaftToGateway, RequestAnswer } from "../../../src/actors/messages.ts";
+import type { Answer, Holder, Operation, Refusal, Write } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
   type Instant,

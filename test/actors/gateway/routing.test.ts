@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Effect, send } from "../../../src/actors/actor.ts";
 import { gateway } from "../../../src/actors/gateway/receive.ts";
-import type { Standing } from "../../../src/actors/messages.ts";
+import type { Standing } from "../../../src/actors/operations.ts";
 import { nodeId, term } from "../../../src/actors/scalars.ts";
 import {
   acquire,

@@ -4,7 +4,8 @@ import type { Effect, Inbox } from "../../../src/actors/actor.ts";
 import type { Config } from "../../../src/actors/config.ts";
 import { lease } from "../../../src/actors/lease/receive.ts";
 import type { LeaseState } from "../../../src/actors/lease/state.ts";
-import type { Answer, LeaseChange, LeaseOutcome } from "../../../src/actors/messages.ts";
+import type { LeaseChange, LeaseOutcome } from "../../../src/actors/messages.ts";
+import type { Answer } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
   instant,

@@ -4,7 +4,8 @@ import type { Effect } from "../../../src/actors/actor.ts";
 import type { Config } from "../../../src/actors/config.ts";
 import { lock } from "../../../src/actors/lock/receive.ts";
 import type { LockState } from "../../../src/actors/lock/state.ts";
-import type { Answer, Command, Entry, LeaseChange, Write } from "../../../src/actors/messages.ts";
+import type { Command, Entry, LeaseChange } from "../../../src/actors/messages.ts";
+import type { Answer, Write } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
   instant,

@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Effect } from "../../../src/actors/actor.ts";
 import type { LockState } from "../../../src/actors/lock/state.ts";
-import type { Command, Entry, Write } from "../../../src/actors/messages.ts";
+import type { Command, Entry } from "../../../src/actors/messages.ts";
+import type { Write } from "../../../src/actors/operations.ts";
 import { leaseId, logIndex, requestId, term } from "../../../src/actors/scalars.ts";
 import { acquire, acquireUnder, contents, implicit, noop, openLease, receive, release, replica } from "./build.ts";
 

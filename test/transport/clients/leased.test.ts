@@ -3,7 +3,7 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Answer, Refusal } from "../../../src/actors/messages.ts";
+import type { Answer, Refusal } from "../../../src/actors/operations.ts";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
 import { came, free, type House, holder, http, openHouse, standing } from "./scripted-gateway.ts";
 

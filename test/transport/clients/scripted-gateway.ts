@@ -3,7 +3,8 @@
 import { request as httpRequest } from "node:http";
 import { type Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { pino } from "pino";
-import type { Answer, CallId, ClientsToGateway, Holder, Operation, Standing } from "../../../src/actors/messages.ts";
+import type { CallId, ClientsToGateway } from "../../../src/actors/messages.ts";
+import type { Answer, Holder, Operation, Standing } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
   instant,

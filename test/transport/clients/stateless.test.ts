@@ -3,7 +3,7 @@
 import { status } from "@grpc/grpc-js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Answer } from "../../../src/actors/messages.ts";
+import type { Answer } from "../../../src/actors/operations.ts";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
 import {
   type AcquireLockResponse,
