@@ -430,7 +430,7 @@ export interface Timers {
   supervisor: never;
   clients: never;
   gateway: "deadline" | "retry";
-  raft: "election" | "heartbeat" | "confirm" | "transfer";
+  raft: "election" | "heartbeat" | "append" | "confirm" | "transfer";
   storage: never;
   peers: never;
   lock: "slice";

@@ -5,7 +5,7 @@ import { cancelTimer, setTimer } from "../actor.ts";
 import { isMajority, reachedByMajority } from "../electorate.ts";
 import { invariant } from "../invariant.ts";
 import type { Command, Entry, RaftMessage } from "../messages.ts";
-import { type Instant, type LogIndex, logIndex, type NodeId } from "../scalars.ts";
+import { type Instant, type LogIndex, logIndex, millis, type NodeId } from "../scalars.ts";
 import { handToLock } from "./applying.ts";
 import { becomeFollower } from "./follower.ts";
 import { append, lastIndex, lastIndexWithin, termAt } from "./log.ts";
@@ -38,15 +38,22 @@ export function becomeLeader(state: RaftState, now: Instant): RaftEffect[] {
   return [cancelTimer("election"), ...beat, ...appendCommands(state, leader, [{ type: "noop" }])];
 }
 
-/** Appends at once while the disk is idle; what comes during a flush is appended together when it ends. */
+/** What comes in one turn is appended together, and so is what comes during a flush: one flush and one request each. */
 export function propose(state: RaftState, leader: Leader, commands: readonly Command[]): RaftEffect[] {
   if (leader.transfer !== null) return [];
-  // An expiry is the judgement of one term's leader and worth nothing in another.
-  const current = commands.filter((command) => command.type !== "expire" || command.term === state.term);
-  if (state.durableIndex === lastIndex(state.log)) return appendCommands(state, leader, current);
-  for (const command of current) leader.proposals.push(command);
-  return [];
+  const wasIdle = leader.proposals.length === 0 && isFlushed(state);
+  for (const command of commands) {
+    // An expiry is the judgement of one term's leader and worth nothing in another.
+    if (command.type !== "expire" || command.term === state.term) leader.proposals.push(command);
+  }
+  return wasIdle && leader.proposals.length > 0 ? [setTimer("append", millis(0))] : [];
 }
+
+/** Appends what is proposed, unless a flush is under way: then its end does. */
+export const appendProposals = (state: RaftState, leader: Leader): RaftEffect[] =>
+  isFlushed(state) ? appendCommands(state, leader, leader.proposals.splice(0)) : [];
+
+const isFlushed = (state: RaftState): boolean => state.durableIndex === lastIndex(state.log);
 
 /** Own disk and followers are sent the entries at the same time (thesis §10.2.1). */
 function appendCommands(state: RaftState, leader: Leader, commands: readonly Command[]): RaftEffect[] {
@@ -63,11 +70,7 @@ function appendCommands(state: RaftState, leader: Leader, commands: readonly Com
 
 /** The own log has become durable up to `durableIndex`. */
 export function onLogDurable(state: RaftState, leader: Leader): RaftEffect[] {
-  const effects = advanceCommit(state, leader);
-  if (state.durableIndex === lastIndex(state.log) && leader.proposals.length > 0) {
-    effects.push(...appendCommands(state, leader, leader.proposals.splice(0)));
-  }
-  return effects;
+  return [...advanceCommit(state, leader), ...appendProposals(state, leader)];
 }
 
 export function onHeartbeatTimeout(state: RaftState, leader: Leader, now: Instant): RaftEffect[] {

@@ -24,7 +24,14 @@ import {
   onSnapshotRequest,
   onVoteRequest,
 } from "./follower.ts";
-import { onAppendResponse, onHeartbeatTimeout, onLogDurable, onSnapshotResponse, propose } from "./leader.ts";
+import {
+  appendProposals,
+  onAppendResponse,
+  onHeartbeatTimeout,
+  onLogDurable,
+  onSnapshotResponse,
+  propose,
+} from "./leader.ts";
 import { emptyLog, lastIndex, termAt } from "./log.ts";
 import { awaitRound, beginRoundIfDue, onConfirmTimeout } from "./reads.ts";
 import { onChunkRead } from "./sending-snapshots.ts";
@@ -95,6 +102,8 @@ function onTimeout(
       return onElectionTimeout(state);
     case "heartbeat":
       return asLeader(state, (leader) => onHeartbeatTimeout(state, leader, now));
+    case "append":
+      return asLeader(state, (leader) => appendProposals(state, leader));
     case "confirm":
       return asLeader(state, (leader) => onConfirmTimeout(state, leader));
     case "transfer":

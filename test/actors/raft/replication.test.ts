@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { entriesFrom } from "../../../src/actors/raft/log.ts";
 import { raft } from "../../../src/actors/raft/receive.ts";
+import type { RaftEffect, RaftState } from "../../../src/actors/raft/state.ts";
 import { type LogIndex, logIndex, nodeId, term } from "../../../src/actors/scalars.ts";
 import * as build from "./build.ts";
 
@@ -22,6 +23,12 @@ const {
   write,
 } = build;
 const test = suite("actors/raft replication");
+
+/** Has these proposed and appended, in one turn. */
+const append = (state: RaftState, ...names: string[]): RaftEffect[] => {
+  for (const name of names) raft.receive(state, { type: "propose", commands: [command(name)] }, at(0));
+  return raft.receive(state, { type: "timeout", timer: "append" }, at(0));
+};
 
 const persisted = (
   now: number,
@@ -141,16 +148,27 @@ test("a leader writes its own log and sends to followers at the same time (thesi
     entries: [entry],
     commitIndex: logIndex(1),
   });
-  assert.equal(raft.receive(state, { type: "propose", commands: [command("x")] }, at(0)), [
-    write({ entries: [entry] }),
-    toPeer("b", request),
-    toPeer("c", request),
-  ]);
+  assert.equal(append(state, "x"), [write({ entries: [entry] }), toPeer("b", request), toPeer("c", request)]);
+});
+
+test("what is proposed in one turn is appended together at its end", () => {
+  const state = leader({ term: 2, log: [2], commitIndex: 1 });
+  const propose = (name: string) => raft.receive(state, { type: "propose", commands: [command(name)] }, at(0));
+  assert.equal(propose("x"), [{ type: "setTimer", timer: "append", min: 0, max: 0 }]);
+  assert.equal(propose("y"), []);
+  const together = ["x", "y"].map((name, place) => ({
+    index: logIndex(2 + place),
+    term: term(2),
+    command: command(name),
+  }));
+  const effects = raft.receive(state, { type: "timeout", timer: "append" }, at(0));
+  assert.equal(effects[0], write({ entries: together }));
+  assert.equal(raft.receive(state, { type: "timeout", timer: "append" }, at(0)), [], "nothing is appended twice");
 });
 
 test("what is proposed during a flush is appended together when it ends", () => {
   const state = leader({ term: 2, log: [2], commitIndex: 1 });
-  raft.receive(state, { type: "propose", commands: [command("x")] }, at(0));
+  append(state, "x");
   assert.equal(raft.receive(state, { type: "propose", commands: [command("y")] }, at(0)), []);
   assert.equal(raft.receive(state, { type: "propose", commands: [command("z")] }, at(0)), []);
   const effects = raft.receive(state, persisted(2, 2, 2, { votedFor: "a" }), at(1));
@@ -163,7 +181,7 @@ test("what is proposed during a flush is appended together when it ends", () => 
 
 test("an entry is committed when a majority has it, and its proposer's answers are wanted", () => {
   const state = leader({ term: 2, log: [2], commitIndex: 1 });
-  raft.receive(state, { type: "propose", commands: [command("x")] }, at(0));
+  append(state, "x");
   raft.receive(state, persisted(2, 2, 2, { votedFor: "a" }), at(1));
   assert.is(state.commitIndex, 1, "one of three");
   const entry = { index: logIndex(2), term: term(2), command: command("x") };
@@ -173,7 +191,7 @@ test("an entry is committed when a majority has it, and its proposer's answers a
 
 test("two followers commit without the leader's own disk (thesis §10.2.1)", () => {
   const state = leader({ term: 2, log: [2], commitIndex: 1 });
-  raft.receive(state, { type: "propose", commands: [command("x")] }, at(0));
+  append(state, "x");
   for (const peer of ["b", "c"]) {
     raft.receive(state, received(peer, appendResponse({ term: term(2), matchIndex: logIndex(2) })), at(1));
   }
@@ -262,15 +280,15 @@ test("an append that was overtaken by a truncation makes nothing durable", () =>
 test("an entry that was replaced and came back is durable only once it was written again", () => {
   const state = follower({ term: 3, log: [1], leader: "b" });
   const previous = { previousIndex: logIndex(1), previousTerm: term(1) };
-  const append = (from: string, now: number, terms: number[]) =>
+  const take = (from: string, now: number, terms: number[]) =>
     raft.receive(
       state,
       received(from, appendRequest({ term: term(now), ...previous, entries: entries(terms, 2) })),
       at(0),
     );
-  append("b", 3, [2]);
-  append("c", 4, [3]);
-  append("b", 5, [2, 5]);
+  take("b", 3, [2]);
+  take("c", 4, [3]);
+  take("b", 5, [2, 5]);
   raft.receive(state, persisted(3, 2, 2), at(1));
   assert.is(state.durableIndex, 1, "what is on disk now is the first writing; the second is under way over it");
   raft.receive(state, persisted(5, 3, 5, { replacements: 2 }), at(1));
