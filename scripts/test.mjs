@@ -57,6 +57,8 @@ function report({ file, seconds, code, output }) {
   passed += good;
   failed += bad;
   if (problem !== null) console.log(output.trimEnd());
+  // What could not be tested here is said even where everything else passed.
+  else for (const [line] of output.matchAll(/^NOT TESTED.*$/gm)) console.log(line);
   console.log(`${problem === null ? "ok  " : "FAIL"} ${file}  ${problem ?? `${good} passed`}  ${seconds} s`);
 }
 

@@ -97,8 +97,9 @@ function isRunning(pid: number): boolean {
 /** Whether this lock file is new, and ours. */
 function create(file: string, self: Holder): boolean {
   const draft = `${file}.${self.nonce}`;
-  writeFileSync(draft, `${JSON.stringify(self)}\n`);
   try {
+    // On a full disk the draft is there, and empty: it goes too.
+    writeFileSync(draft, `${JSON.stringify(self)}\n`);
     // A link appears whole or not at all; nobody ever reads a lock half written.
     linkSync(draft, file);
     return true;
