@@ -15,6 +15,8 @@ export interface Belief {
   readonly ttl: number;
   /** The client counts on the lease until this moment. */
   until: Moment;
+  /** What the service has promised: the same, save that answers that came too late for the client count as well. */
+  promised: Moment;
 }
 
 /** A lock as its client sees it: held from `from` until its lease ends or its release was sent. */
@@ -40,6 +42,8 @@ export interface Beliefs {
   readonly ended: Map<LeaseId, Moment>;
   /** For how many entries the outcome of a write is remembered. */
   readonly requestsRemembered: number;
+  /** Clocks are so wrong that nothing is promised but tokens. */
+  readonly tokensOnly: boolean;
   /** How many entries are known to be committed. */
   commitIndex: number;
   /** When a write was first known to be committed; or again, after it must have been forgotten. */
@@ -52,7 +56,7 @@ export interface Beliefs {
 }
 
 export const createBeliefs = (
-  parts: Pick<Beliefs, "timetable" | "rateError" | "allowance" | "requestsRemembered">,
+  parts: Pick<Beliefs, "timetable" | "rateError" | "allowance" | "requestsRemembered" | "tokensOnly">,
 ): Beliefs => ({
   ...parts,
   commitIndex: 0,
@@ -65,6 +69,11 @@ export const createBeliefs = (
   tokenSeenOf: new Map(),
   floors: new Map(),
 });
+
+/** Checks what holds only while clocks are as good as they are assumed to be. */
+function checkTimely({ tokensOnly }: Beliefs, holds: boolean, rule: string, seen: () => string): void {
+  check(tokensOnly || holds, rule, seen);
+}
 
 const lockOf = (operation: Operation): string => ("lock" in operation ? operation.lock : "");
 
@@ -126,11 +135,13 @@ function renewed(beliefs: Beliefs, request: Request, { lease, ttl, attempt }: Ac
 function believe(beliefs: Beliefs, lease: LeaseId, { ttl, until }: { ttl: number; until: Moment }): Belief {
   let belief = beliefs.leases.get(lease);
   if (belief === undefined) {
-    belief = { lease, ttl, until };
+    belief = { lease, ttl, until, promised: until };
     beliefs.leases.set(lease, belief);
   } else if (belief.until > beliefs.timetable.now) belief.until = Math.max(belief.until, until);
+  belief.promised = Math.max(belief.promised, until);
   const ended = beliefs.ended.get(lease);
-  check(
+  checkTimely(
+    beliefs,
     ended === undefined || ended >= until || hasSentRelease(beliefs, lease),
     "no lease ends early",
     () => `lease ${lease} was acknowledged until ${until} and ended at ${ended}`,
@@ -153,6 +164,7 @@ function granted(
   const lock = lockOf(request.operation);
   const floor = beliefs.floors.get(request.id);
   const known = beliefs.grants.get(token);
+  const isImplicit = implicitLeaseToken(lease) !== null;
   see(beliefs, lock, token);
   if (known !== undefined) {
     check(
@@ -160,12 +172,13 @@ function granted(
       "a token is given once",
       () => `${token} for ${lock} under ${lease}, before for ${known.lock} under ${known.belief.lease}`,
     );
+    // A repeat that finds its grant renews it.
+    if (isImplicit) believe(beliefs, lease, { ttl, until: validUntil(beliefs, request, attempt, ttl) });
     return;
   }
-  const isImplicit = implicitLeaseToken(lease) !== null;
   const belief = isImplicit
     ? believe(beliefs, lease, { ttl, until: validUntil(beliefs, request, attempt, ttl) })
-    : (beliefs.leases.get(lease) ?? { lease, ttl, until: now });
+    : (beliefs.leases.get(lease) ?? { lease, ttl, until: now, promised: now });
   check(
     floor === undefined || token > floor.any || !isImplicit,
     "a grant has a higher token than those before it",
@@ -177,12 +190,14 @@ function granted(
   for (const other of others) {
     const end = Math.min(other.belief.until, other.releaseSentAt ?? Number.POSITIVE_INFINITY);
     const wasEarlier = other.token < token;
-    check(
+    checkTimely(
+      beliefs,
       !wasEarlier || committedAt < other.from || committedAt >= end,
       "a lock has one holder",
       () => `${lock}: ${token} was granted at ${committedAt}, ${other.token} counts from ${other.from} until ${end}`,
     );
-    check(
+    checkTimely(
+      beliefs,
       !isOpen(other, now) || now >= belief.until,
       "a lock has one holder",
       () => `${lock}: ${token} under ${lease} counts until ${belief.until}, ${other.token} until ${end}, now ${now}`,
@@ -218,7 +233,8 @@ function seenHeld(beliefs: Beliefs, request: Request, token: FencingToken | null
       );
     } else {
       const covers = grant.from <= request.askedAt && isOpen(grant, now);
-      check(
+      checkTimely(
+        beliefs,
         !covers,
         "whoever holds a lock is seen to hold it",
         () =>
@@ -235,7 +251,8 @@ function seenHeld(beliefs: Beliefs, request: Request, token: FencingToken | null
 function seenEnded(beliefs: Beliefs, lease: LeaseId, how: string): void {
   const belief = beliefs.leases.get(lease);
   const { now } = beliefs.timetable;
-  check(
+  checkTimely(
+    beliefs,
     belief === undefined || belief.until <= now,
     "no lease is denied early",
     () => `lease ${lease} counts until ${belief?.until} and was called ${how} at ${now}`,
@@ -251,7 +268,8 @@ function releaseFailed(beliefs: Beliefs, request: Request, how: string): void {
   // A repeat that comes so late that the first release was forgotten finds nothing to release, and rightly says so.
   const age = beliefs.commitIndex - (beliefs.floors.get(request.id)?.commitIndex ?? 0);
   if (request.attempts.length > 1 && age > beliefs.requestsRemembered) return;
-  check(
+  checkTimely(
+    beliefs,
     now >= grant.belief.until,
     "no grant is lost",
     () =>
@@ -265,10 +283,11 @@ export function noteEnded(beliefs: Beliefs, lease: LeaseId): void {
   const { now } = beliefs.timetable;
   beliefs.ended.set(lease, now);
   const belief = beliefs.leases.get(lease);
-  check(
-    belief === undefined || belief.until <= now || hasSentRelease(beliefs, lease),
+  checkTimely(
+    beliefs,
+    belief === undefined || belief.promised <= now || hasSentRelease(beliefs, lease),
     "no lease ends early",
-    () => `lease ${lease} counts until ${belief?.until} and ended at ${now}`,
+    () => `lease ${lease} was promised until ${belief?.promised} and ended at ${now}`,
   );
 }
 

@@ -18,6 +18,11 @@ export interface Manners {
   /** How long one attempt is given. */
   budgetMin: number;
   budgetMax: number;
+  /** How often what a client sends arrives once more: up to `echoMax` later, at any node. */
+  echoChance: number;
+  echoMax: number;
+  /** How often a request is tried again at the same node. */
+  stayChance: number;
   /** How long a request is tried before its client gives up and never learns what became of it. */
   patience: number;
 }
@@ -118,15 +123,15 @@ const travel = ({ random, manners }: Crowd): number => random.between(manners.de
 export function ask(
   crowd: Crowd,
   client: Client,
-  wish: { operation: Operation; isNamed?: boolean; at?: NodeId },
+  wish: { operation: Operation; isNamed?: boolean; at?: NodeId; repeats?: Request },
   settled: Settled,
 ): Request {
   crowd.requests += 1;
   crowd.open += 1;
-  const { operation, isNamed = true, at } = wish;
+  const { operation, isNamed = true, at, repeats } = wish;
   const request: Request = {
     id: crowd.requests,
-    requestId: isNamed ? requestId(`${client.name}/${crowd.requests}`) : null,
+    requestId: repeats?.requestId ?? (isNamed ? requestId(`${client.name}/${crowd.requests}`) : null),
     client,
     operation,
     askedAt: crowd.timetable.now,
@@ -165,16 +170,33 @@ function attempt(crowd: Crowd, request: Request, { node, settled }: { node: Node
       scheduleIn(timetable, travel(crowd), () => failed(crowd, call));
       return;
     }
-    const operation = stamped(request.operation, wallClock(crowd, node));
-    const { requestId } = request;
-    post(host, "clients", "gateway", {
-      type: "request",
-      call,
-      requestId,
-      operation,
-      bytes: 100,
-      budget: millis(budget),
-    });
+    deliver(crowd, host, { request, call, budget });
+    if (request.requestId !== null && random.chance(manners.echoChance)) echo(crowd, request, budget);
+  });
+}
+
+function deliver(
+  crowd: Crowd,
+  host: SimNode,
+  { request, call, budget }: { request: Request; call: CallId; budget: number },
+): void {
+  const operation = stamped(request.operation, wallClock(crowd, host.id));
+  const { requestId } = request;
+  post(host, "clients", "gateway", { type: "request", call, requestId, operation, bytes: 100, budget: millis(budget) });
+}
+
+/** The same bytes arrive once more, long after the client has gone on. Nobody waits for the answer. */
+function echo(crowd: Crowd, request: Request, budget: number): void {
+  const { timetable, random, manners, nodes } = crowd;
+  crowd.lastCall += 1;
+  const call = crowd.lastCall;
+  const to = random.pick([...nodes.keys()]);
+  const span = random.pick([1, random.next()]) * random.between(0, manners.echoMax);
+  scheduleIn(timetable, span, () => {
+    const host = nodes.get(to);
+    if (manners.echoChance > 0 && host?.isRunning && !crowd.unreachable.has(to)) {
+      deliver(crowd, host, { request, call, budget });
+    }
   });
 }
 
@@ -197,7 +219,8 @@ function failed(crowd: Crowd, call: CallId): void {
     return settle(crowd, open, null);
   close(crowd, open);
   const others = [...nodes.keys()].filter((node) => node !== former.node);
-  const node = others.length > 0 ? random.pick(others) : former.node;
+  const stays = others.length === 0 || random.chance(manners.stayChance);
+  const node = stays ? former.node : random.pick(others);
   scheduleIn(timetable, random.between(5, 100), () => attempt(crowd, request, { node, settled }));
 }
 

@@ -14,7 +14,10 @@ import { type Beliefs, createBeliefs } from "./beliefs.ts";
 import { checkersOf, clientCheckersOf, createLedger, type Ledger } from "./checkers.ts";
 import { breakConnections, type ClientWitness, type Crowd, createCrowd, doorOf } from "./clients.ts";
 import { createClock } from "./clock.ts";
+import { createObserver, type Observer } from "./coverage.ts";
 import { createDisk, type Disk, load, loseUnflushed, storageOf } from "./disk.ts";
+import { electionRulesOf } from "./election-rules.ts";
+import { leaseRulesOf } from "./lease-rules.ts";
 import { checkLinks, createNetwork, forgetLinks, type Network, peersOf } from "./network.ts";
 import {
   type Acting,
@@ -22,15 +25,16 @@ import {
   createNode,
   type Hosting,
   hosting,
+  now,
   pause,
   post,
   resume,
   type SimNode,
   startNode,
 } from "./node.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./plan-shape.ts";
 import { createRandom, type Random } from "./random.ts";
-import { createSchedule, type Schedule } from "./schedule.ts";
+import { createSchedule, type Schedule, scheduleIn } from "./schedule.ts";
 import { createTrace, type Trace, together } from "./trace.ts";
 import type { Witness } from "./witness.ts";
 
@@ -55,6 +59,7 @@ export interface Cluster {
   readonly crowd: Crowd;
   readonly beliefs: Beliefs;
   readonly ledger: Ledger;
+  readonly observer: Observer;
   readonly trace: Trace;
   readonly witness: Witness;
   readonly behaviours: Behaviours;
@@ -78,12 +83,21 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
   const timetable = createSchedule();
   const stream = (label: string): Random => createRandom(seed, label);
   const { clockRateErrorMax: rateError, clockAllowanceMs: allowance, requestsRemembered } = plan.cluster;
-  const beliefs = createBeliefs({ timetable, rateError, allowance, requestsRemembered });
+  const beliefs = createBeliefs({
+    timetable,
+    rateError,
+    allowance,
+    requestsRemembered,
+    tokensOnly: plan.tokensOnly,
+  });
   const disks = new Map<NodeId, Disk>();
   const ledger = createLedger({ disks, beliefs });
   const trace = createTrace(timetable, watching.traceLines ?? 40, watching.print);
-  const witness = together([trace, ...(watching.witnesses ?? []), checkersOf(ledger)]);
   const nodes = new Map<NodeId, SimNode>();
+  const clockOf = (id: NodeId): number => now(nodes.get(id) as SimNode);
+  const rules = [checkersOf(ledger), electionRulesOf(ledger), leaseRulesOf({ clockOf, rateError, allowance })];
+  const observer = createObserver(() => timetable.now);
+  const witness = together([trace, observer.witness, ...(watching.witnesses ?? []), ...rules]);
   const network = createNetwork({ timetable, random: stream("network"), witness, weather: { ...plan.weather }, nodes });
   const crowd = createCrowd({
     timetable,
@@ -99,7 +113,7 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
   const ids = Array.from({ length: plan.nodes }, (_, at) => nodeId(`n${at + 1}`));
   for (const id of ids) {
     const random = stream(id);
-    const rate = 1 + random.between(-plan.clockError, plan.clockError);
+    const rate = 1 + (plan.clocksAtBound ? plan.clockError : random.between(-plan.clockError, plan.clockError));
     const clock = createClock({ rate, reading: random.between(0, 1e7) });
     nodes.set(id, createNode({ id, clock, timetable, random, pace: plan.pace, copying: plan.copying, witness }));
     disks.set(id, createDisk({ pace: { ...plan.disk }, random: stream(`disk of ${id}`), witness }));
@@ -116,6 +130,7 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
     crowd,
     beliefs,
     ledger,
+    observer,
     trace,
     witness,
     behaviours: acting,
@@ -138,10 +153,13 @@ const allClients = (witnesses: readonly ClientWitness[]): ClientWitness => ({
 export const nodeOf = ({ nodes }: Cluster, id: NodeId): SimNode => nodes.get(id) as SimNode;
 export const diskOf = ({ disks }: Cluster, id: NodeId): Disk => disks.get(id) as Disk;
 
-function configOf({ plan, ids }: Cluster, node: SimNode): Config {
+export function configOf({ plan, ids }: Cluster, node: SimNode): Config {
+  // Some nodes may keep more of their log than others: then one leader sends entries where another sends its snapshot.
+  const keepsMore = plan.unevenLogs && ids.indexOf(node.id) % 2 === 1;
+  const kept = keepsMore ? { snapshotEntries: 1000, trailingEntries: 1000 } : {};
   return {
     cluster: { ...plan.cluster, clusterId: "simulated", regionId: regionId("here"), voters: ids },
-    node: { ...plan.node, nodeId: node.id, incarnation: `${node.id}.${node.epoch}` },
+    node: { ...plan.node, ...kept, nodeId: node.id, incarnation: `${node.id}.${node.epoch}` },
   };
 }
 
@@ -149,6 +167,15 @@ function configOf({ plan, ids }: Cluster, node: SimNode): Config {
 export function start(cluster: Cluster, id: NodeId): void {
   const node = nodeOf(cluster, id);
   const disk = diskOf(cluster, id);
+  if (disk.ailments.rotten) return cluster.witness.befell?.(`${id} refuses to start: its log is damaged`);
+  // A failed flush stops the node; whoever looks after it starts it again.
+  disk.onFailure = (why) => {
+    cluster.witness.befell?.(`${id}: ${why}`);
+    crash(cluster, id);
+    scheduleIn(cluster.timetable, cluster.random.between(50, 1000), () => {
+      if (!node.isRunning) start(cluster, id);
+    });
+  };
   const residents = new Map([
     ["clients", doorOf(cluster.crowd, id)],
     ["peers", peersOf(cluster.network, id)],
@@ -167,6 +194,7 @@ export function startAll(cluster: Cluster): void {
 export function crash(cluster: Cluster, id: NodeId): void {
   const node = nodeOf(cluster, id);
   if (!node.isRunning) return;
+  node.lookout = null;
   crashNode(node);
   loseUnflushed(diskOf(cluster, id));
   cluster.crowd.standings.delete(id);

@@ -1,6 +1,6 @@
 // The simulated `storage` actor and the disk below it. What is written becomes durable in groups, a drawn time later, and
-// only then is anything answered or released. A crash loses exactly what was not flushed; the group that was being flushed
-// is either whole on disk or not there at all.
+// only then is anything answered or released. A crash loses exactly what was not flushed; of the group that was being flushed
+// any beginning may be on disk, torn even within its last entries. A flush that fails stops the node.
 
 import { crc32 } from "node:zlib";
 import type {
@@ -38,7 +38,22 @@ export interface DiskPace {
   stallMax: number;
 }
 
+/** What is wrong with a disk. */
+export interface Ailments {
+  /** The next flush fails. */
+  failing: boolean;
+  /** Room is scarce: nothing new is begun. */
+  scarce: boolean;
+  /** There is no room at all: every flush fails. */
+  full: boolean;
+  /** Bits of the log have flipped: a node that reads it refuses to start. */
+  rotten: boolean;
+}
+
 export interface Disk {
+  readonly ailments: Ailments;
+  /** Stops the node. */
+  onFailure: (why: string) => void;
   readonly pace: DiskPace;
   readonly random: Random;
   readonly witness: Witness;
@@ -74,6 +89,12 @@ const emptySlice: SnapshotSlice = {
 
 export const createDisk = (parts: Pick<Disk, "pace" | "random" | "witness">): Disk => ({
   ...parts,
+  ailments: { failing: false, scarce: false, full: false, rotten: false },
+  onFailure: () => undefined,
+  ...blank(),
+});
+
+const blank = () => ({
   hardState: { term: term(0), votedFor: null },
   entries: [],
   base: nowhere,
@@ -83,6 +104,9 @@ export const createDisk = (parts: Pick<Disk, "pace" | "random" | "witness">): Di
   flushing: [],
   queued: [],
 });
+
+/** An empty disk in the place of this one. */
+export const replaceDisk = (disk: Disk): void => void Object.assign(disk, blank());
 
 /** The last entry that is durable. */
 export const lastDurable = (disk: Disk): SnapshotPosition => disk.entries.at(-1) ?? disk.base;
@@ -97,7 +121,13 @@ export function loseUnflushed(disk: Disk): void {
   const group = disk.flushing;
   disk.flushing = [];
   disk.queued = [];
-  if (disk.random.chance(0.5)) for (const written of group) apply(disk, written);
+  const { random } = disk;
+  const whole = random.pick([0, group.length, random.below(group.length + 1)]);
+  for (const written of group.slice(0, whole)) apply(disk, written);
+  const torn = group[whole];
+  if (torn?.type === "append" && torn.entries.length > 1 && random.chance(0.5)) {
+    apply(disk, { ...torn, entries: torn.entries.slice(0, random.below(torn.entries.length)), release: [] });
+  }
   disk.taking = null;
 }
 
@@ -124,6 +154,7 @@ export function load(disk: Disk, node: SimNode): void {
     entries: [...entries],
   });
   restore(node, snapshot);
+  if (disk.ailments.scarce) post(node, "storage", "gateway", { type: "room", scarce: true });
 }
 
 function restore(node: SimNode, snapshot: Snapshot | null): void {
@@ -141,6 +172,11 @@ function flush(disk: Disk, node: SimNode): void {
     : random.between(pace.flushMin, pace.flushMax);
   scheduleIn(node.timetable, span, () => {
     if (node.epoch !== epoch) return;
+    const { ailments } = disk;
+    if (ailments.failing || ailments.full) {
+      ailments.failing = false;
+      return disk.onFailure(ailments.full ? "no space left" : "a flush failed");
+    }
     const group = disk.flushing;
     disk.flushing = [];
     const answers = group.map((written) => apply(disk, written));

@@ -46,6 +46,8 @@ export interface Network {
   readonly nodes: Map<NodeId, SimNode>;
   /** Directions that nothing passes, as `from>to`. */
   readonly blocked: Set<string>;
+  /** By how much longer messages take in a direction, in milliseconds. */
+  readonly slow: Map<string, number>;
   /** When the last message that keeps its place arrives, by direction. */
   readonly lastArrival: Map<string, number>;
   /** What each gateway was last told of each link: `at>other`. */
@@ -57,6 +59,7 @@ export const createNetwork = (
 ): Network => ({
   ...parts,
   blocked: new Set(),
+  slow: new Map(),
   lastArrival: new Map(),
   told: new Set(),
 });
@@ -92,7 +95,7 @@ function carry(network: Network, from: NodeId, to: NodeId, cargo: Cargo): void {
   const delay = random.chance(weather.tailChance)
     ? random.between(weather.delayMax, weather.tailMax)
     : random.between(weather.delayMin, weather.delayMax);
-  let arrival = timetable.now + delay;
+  let arrival = timetable.now + delay + (network.slow.get(way) ?? 0);
   if (!random.chance(weather.overtakeChance)) {
     arrival = Math.max(arrival, lastArrival.get(way) ?? 0);
     lastArrival.set(way, arrival);
@@ -126,8 +129,13 @@ export function unblock(network: Network, from: NodeId, to: NodeId): void {
 
 export function unblockAll(network: Network): void {
   network.blocked.clear();
+  network.slow.clear();
   checkLinks(network);
 }
+
+/** Messages from `from` to `to` take `extra` milliseconds longer. */
+export const slowDown = (network: Network, from: NodeId, to: NodeId, extra: number): void =>
+  void network.slow.set(direction(from, to), extra);
 
 /** Two groups that hear nothing of each other. */
 export function partition(network: Network, one: readonly NodeId[], other: readonly NodeId[]): void {

@@ -74,6 +74,9 @@ export interface Pace {
   readonly latenessMax: number;
 }
 
+/** Sees every letter of a node as it is written. */
+export type Lookout = (from: ActorName, to: ActorName, letter: unknown) => void;
+
 export interface SimNode {
   readonly id: NodeId;
   readonly clock: Clock;
@@ -83,6 +86,8 @@ export interface SimNode {
   readonly copying: Copying;
   readonly witness: Witness;
   isRunning: boolean;
+  /** Waits for a letter at which something is to happen to the node. */
+  lookout: Lookout | null;
   /** Counts starts; what was scheduled for an earlier one does not happen. */
   epoch: number;
   actors: ReadonlyMap<ActorName, Hosted>;
@@ -95,6 +100,7 @@ export type NodeParts = Pick<SimNode, "id" | "clock" | "timetable" | "random" | 
 export const createNode = (parts: NodeParts): SimNode => ({
   ...parts,
   isRunning: false,
+  lookout: null,
   epoch: 0,
   actors: new Map(),
   residents: new Map(),
@@ -142,6 +148,7 @@ function postAny(node: SimNode, from: ActorName, to: ActorName, letter: unknown)
   if (!node.isRunning) return;
   const copy = copyLetter(letter, node.copying);
   node.witness.said?.(node.id, from, to, copy);
+  node.lookout?.(from, to, copy);
   const arrow = arrowOf(mailboxOf(node, to), from, to);
   arrow.letters.push(copy);
   const { epoch, pace, random, timetable } = node;

@@ -4,7 +4,8 @@
 import type { Answer } from "../../src/actors/operations.ts";
 import { millis, wallTime } from "../../src/actors/scalars.ts";
 import { ask, type Client, type Request } from "./clients.ts";
-import { type Cluster, createCluster, diskOf, startAll, type Watching } from "./cluster.ts";
+import { type Cluster, configOf, createCluster, diskOf, nodeOf, startAll, type Watching } from "./cluster.ts";
+import type { Nemesis } from "./deeds.ts";
 import { unleash } from "./faults.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { runUntil } from "./schedule.ts";
@@ -19,7 +20,11 @@ export interface Report {
   readonly trace: readonly string[];
   readonly virtualMs: number;
   readonly events: number;
+  readonly kind: string;
   readonly answers: ReadonlyMap<string, number>;
+  /** How many faults of each kind have struck; and as `fault/state`, in which state of the cluster. */
+  readonly struck: ReadonlyMap<string, number>;
+  readonly coverage: ReadonlyMap<string, number>;
   readonly leaders: number;
   readonly committed: number;
 }
@@ -38,11 +43,12 @@ export function simulate(seed: number, options: Watching & { plan?: Plan } = {})
     clientWitnesses: [...(options.clientWitnesses ?? []), latenessOf(late, healedAt + recoveryMs)],
   });
   let work: Work | null = null;
+  let nemesis: Nemesis | null = null;
   let violation: Error | null = null;
   try {
     startAll(cluster);
     work = beginWork(cluster);
-    unleash(cluster, healedAt);
+    nemesis = unleash(cluster, healedAt);
     runUntil(cluster.timetable, healedAt + recoveryMs + answerMs);
     conclude(cluster, work, late);
   } catch (error) {
@@ -55,6 +61,9 @@ export function simulate(seed: number, options: Watching & { plan?: Plan } = {})
     trace: cluster.trace.lines(),
     virtualMs: cluster.timetable.now,
     events: cluster.timetable.happened,
+    kind: plan.kind,
+    struck: nemesis?.struck ?? new Map(),
+    coverage: nemesis?.coverage ?? new Map(),
     answers: work?.answers ?? new Map(),
     leaders: cluster.ledger.leaders.size,
     committed: cluster.ledger.committed.length,
@@ -99,7 +108,7 @@ function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void 
   for (const id of ids) {
     const index = handed.get(id) ?? 0;
     const { entries } = diskOf(cluster, id);
-    const { snapshotEntries, trailingEntries } = plan.node;
+    const { snapshotEntries, trailingEntries } = configOf(cluster, nodeOf(cluster, id)).node;
     // A snapshot may wait for transfers under way until four times as much has come together.
     check(
       entries.length <= 4 * snapshotEntries + trailingEntries + 64,

@@ -1,10 +1,10 @@
 // What clients do all day: take a lock and release it, vanish with it, keep a lease alive and hold several locks under it, or
 // only look. Each client does one thing at a time; renewals go on beside it.
 
-import type { Operation } from "../../src/actors/operations.ts";
+import type { Answer, Operation } from "../../src/actors/operations.ts";
 import { type LeaseId, millis, wallTime } from "../../src/actors/scalars.ts";
 import type { Beliefs } from "./beliefs.ts";
-import { ask, type Client, type Crowd, type Settled } from "./clients.ts";
+import { ask, type Client, type Crowd, type Request, type Settled } from "./clients.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Workload } from "./plan.ts";
 import { createRandom, type Random } from "./random.ts";
@@ -30,12 +30,14 @@ export function beginWork({ crowd, beliefs, plan }: Cluster): Work {
   const work: Work = { crowd, beliefs, workload, random, isOver: false, answers: new Map() };
   const begin = (kind: string, count: number, live: (work: Work, client: Client) => void): void => {
     for (let at = 1; at <= count; at += 1) {
-      const client = { name: `${kind}${at}`, clockRate: 1 + random.between(-clockError, clockError) };
+      const error = plan.clocksAtBound ? -clockError : random.between(-clockError, clockError);
+      const client = { name: `${kind}${at}`, clockRate: 1 + error };
       think(work, () => live(work, client));
     }
   };
   begin("stateless", workload.stateless, takeOne);
   begin("leased", workload.leased, openLease);
+  begin("repeating", workload.repeating, takeAndRepeat);
   begin("watching", workload.watching, look);
   return work;
 }
@@ -43,9 +45,10 @@ export function beginWork({ crowd, beliefs, plan }: Cluster): Work {
 const pickLock = ({ random, workload }: Work): string => lockName(random.below(workload.locks));
 const drawTtl = ({ random, workload }: Work) => millis(Math.round(random.between(workload.ttlMin, workload.ttlMax)));
 
-function want(work: Work, client: Client, operation: Operation, settled: Settled): void {
+function want(work: Work, client: Client, operation: Operation, settled: Settled, repeats?: Request): Request {
   const isNamed = !work.random.chance(work.workload.namelessChance);
-  ask(work.crowd, client, { operation, isNamed }, (answer, attempt) => {
+  const wish = { operation, isNamed, ...(repeats === undefined ? {} : { repeats }) };
+  return ask(work.crowd, client, wish, (answer, attempt) => {
     const kind = `${operation.type}: ${answer?.type ?? "unknown"}`;
     work.answers.set(kind, (work.answers.get(kind) ?? 0) + 1);
     settled(answer, attempt);
@@ -75,6 +78,27 @@ function takeOne(work: Work, client: Client): void {
   });
 }
 
+/** About when a lease ends that began a moment ago: ttl·(1+ρ) + ε, a little more or less. */
+function aboutTheEnd({ random, beliefs }: Work, ttl: number): number {
+  const span = ttl * (1 + beliefs.rateError) + beliefs.allowance;
+  return span + random.pick([random.between(-150, 150), random.between(-30, 30)]);
+}
+
+/** Takes a lock and repeats the request about when the grant ends, until it has ended. */
+function takeAndRepeat(work: Work, client: Client): void {
+  const ttl = drawTtl(work);
+  const lock = pickLock(work);
+  const acquire: Operation = { type: "acquire", lock, owner: client.name, under: { ttl }, askedAt: wallTime(0) };
+  const onAnswer = (request: Request, answer: Answer | null): void => {
+    if (answer?.type !== "granted") return think(work, () => takeAndRepeat(work, client));
+    later(work, aboutTheEnd(work, ttl), () => repeat(request));
+  };
+  const repeat = (former: Request): void => {
+    const request = want(work, client, acquire, (answer) => onAnswer(request, answer), former);
+  };
+  const first = want(work, client, acquire, (answer) => onAnswer(first, answer));
+}
+
 /** A lease that a client keeps alive as long as it works under it. */
 interface Tenancy {
   readonly client: Client;
@@ -93,11 +117,12 @@ function openLease(work: Work, client: Client): void {
 }
 
 function renewLater(work: Work, tenancy: Tenancy, ttl: number): void {
-  later(work, ttl / 3, () => {
+  const isLate = work.random.chance(work.workload.lateRenewalChance);
+  later(work, isLate ? aboutTheEnd(work, ttl) : ttl / 3, () => {
     if (tenancy.isLost) return;
     want(work, tenancy.client, { type: "renewLease", lease: tenancy.lease }, (answer) => {
       const isRenewed = answer === null || answer.type === "leaseRenewed";
-      if (isRenewed && counts(work, tenancy)) renewLater(work, tenancy, ttl);
+      if (isRenewed && (isLate || counts(work, tenancy))) renewLater(work, tenancy, ttl);
       else tenancy.isLost = true;
     });
   });
@@ -124,7 +149,8 @@ function workUnder(work: Work, tenancy: Tenancy, held: readonly Held[]): void {
   if (oldest !== undefined && random.chance(held.length / 3)) {
     const { lock, token } = oldest;
     const grant = { lease, ...(token === undefined ? {} : { token }) };
-    return want(work, client, { type: "release", lock, grant }, () => goOn(held.slice(1)));
+    want(work, client, { type: "release", lock, grant }, () => goOn(held.slice(1)));
+    return;
   }
   const lock = pickLock(work);
   const acquire: Operation = { type: "acquire", lock, owner: client.name, under: { lease }, askedAt: wallTime(0) };

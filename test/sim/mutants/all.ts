@@ -1,0 +1,9 @@
+// Every mutant.
+
+import { electionMutants } from "./elections.ts";
+import { leaseMutants } from "./leases.ts";
+import { lockMutants } from "./locks.ts";
+import type { Mutant } from "./mutant.ts";
+import { raftMutants } from "./raft.ts";
+
+export const mutants: readonly Mutant[] = [...raftMutants, ...electionMutants, ...leaseMutants, ...lockMutants];

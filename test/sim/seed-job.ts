@@ -1,0 +1,96 @@
+// One job of the pool: some seeds, one after another, and what came of them in numbers.
+
+import { type Plan, planOf, stormyPlan, wildClockPlan } from "./plan.ts";
+import { type Report, simulate } from "./simulation.ts";
+
+/** Which plans are drawn. */
+export const modes = ["all", "storm", "clocks"] as const;
+export type Mode = (typeof modes)[number];
+
+export const planners: Readonly<Record<Mode, (seed: number) => Plan>> = {
+  all: planOf,
+  storm: stormyPlan,
+  clocks: wildClockPlan,
+};
+
+export interface Job {
+  readonly mode: Mode;
+  readonly from: number;
+  readonly count: number;
+  /** How many of the last events of a failed run are wanted. */
+  readonly lines: number;
+}
+
+export interface Failure extends Pick<Report, "seed" | "kind" | "trace" | "virtualMs"> {
+  readonly message: string;
+  readonly cause: string;
+}
+
+/** What some seeds came to. */
+export interface Sum {
+  seeds: number;
+  virtualMs: number;
+  events: number;
+  leaders: number;
+  committed: number;
+  readonly failures: Failure[];
+  readonly kinds: Map<string, number>;
+  readonly struck: Map<string, number>;
+  readonly coverage: Map<string, number>;
+  readonly answers: Map<string, number>;
+}
+
+export const noSum = (): Sum => ({
+  seeds: 0,
+  virtualMs: 0,
+  events: 0,
+  leaders: 0,
+  committed: 0,
+  failures: [],
+  kinds: new Map(),
+  struck: new Map(),
+  coverage: new Map(),
+  answers: new Map(),
+});
+
+function addCounts(total: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) total.set(name, (total.get(name) ?? 0) + count);
+}
+
+export function addSum(total: Sum, one: Sum): void {
+  total.seeds += one.seeds;
+  total.virtualMs += one.virtualMs;
+  total.events += one.events;
+  total.leaders += one.leaders;
+  total.committed += one.committed;
+  total.failures.push(...one.failures);
+  addCounts(total.kinds, one.kinds);
+  addCounts(total.struck, one.struck);
+  addCounts(total.coverage, one.coverage);
+  addCounts(total.answers, one.answers);
+}
+
+export function addReport(total: Sum, report: Report): void {
+  const { seed, kind, violation, trace, virtualMs } = report;
+  total.seeds += 1;
+  total.virtualMs += virtualMs;
+  total.events += report.events;
+  total.leaders += report.leaders;
+  total.committed += report.committed;
+  addCounts(total.kinds, new Map([[kind, 1]]));
+  addCounts(total.struck, report.struck);
+  addCounts(total.coverage, report.coverage);
+  addCounts(total.answers, report.answers);
+  if (violation === null) return;
+  const cause = typeof violation.cause === "string" ? violation.cause : "";
+  total.failures.push({ seed, kind, trace, virtualMs, message: violation.message, cause });
+}
+
+/** Called by the pool. */
+export function runSeeds({ mode, from, count, lines }: Job): Sum {
+  const total = noSum();
+  for (let seed = from; seed < from + count; seed += 1) {
+    addReport(total, simulate(seed, { plan: planners[mode](seed), traceLines: lines }));
+  }
+  return total;
+}
