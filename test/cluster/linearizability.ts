@@ -62,7 +62,7 @@ export function checkLinearizable<Operation extends Timed, State>(
     if (!node.isEnd) {
       const bit = 1n << BigInt(node.number);
       const next = model.step(state, node.operation, earliestEnd(head));
-      const key = next === null ? "" : `${(placed | bit).toString(36)} ${model.key(next)}`;
+      const key = next === null ? "" : `${(placed | bit).toString(16)} ${model.key(next)}`;
       if (next !== null && !seen.has(key)) {
         seen.add(key);
         taken.push({ node, before: state });

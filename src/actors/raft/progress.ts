@@ -44,11 +44,13 @@ export function succeed(progress: Progress, matchIndex: LogIndex): void {
 
 /** The follower's log does not agree; `nextIndex` is where to try next. Tells whether that is news. */
 export function probeAt(progress: Progress, nextIndex: LogIndex): boolean {
-  const next = nextIndex > progress.matchIndex ? nextIndex : logIndex(progress.matchIndex + 1);
   // Answers to requests that were already under way say the same again.
-  if (progress.mode === "probing" && progress.probed && next >= progress.nextIndex) return false;
+  if (progress.mode === "probing" && progress.probed && nextIndex >= progress.nextIndex) return false;
+  // A follower that lacks what it once had was started with an empty disk. It is believed: what it is not known to have is
+  // not counted, and sent again. If the answer is an old one, the next one puts that right.
+  if (progress.matchIndex >= nextIndex) progress.matchIndex = logIndex(nextIndex - 1);
   progress.mode = "probing";
-  progress.nextIndex = next;
+  progress.nextIndex = nextIndex;
   progress.inflight = [];
   progress.probed = false;
   return true;

@@ -228,6 +228,18 @@ test("a leader skips a whole conflicting term in one step (thesis §3.5)", () =>
   assert.is(progress.mode, "probing");
 });
 
+test("a follower that was started anew with an empty disk is brought up from the start", () => {
+  const state = leader({ term: 6, log: [6, 6, 6], commitIndex: 3 });
+  const effects = raft.receive(
+    state,
+    received("b", appendResponse({ term: term(6), conflictIndex: logIndex(1) })),
+    at(0),
+  );
+  assert.is(build.progressOf(state, "b").matchIndex, 0);
+  const all = appendRequest({ term: term(6), entries: entries([6, 6, 6]), commitIndex: logIndex(3) });
+  assert.equal(effects, [toPeer("b", all)]);
+});
+
 test("a probe that is under way is not repeated for every answer to what was sent before it", () => {
   const state = leader({ term: 6, log: [6, 6, 6], matched: { b: 0, c: 3 } });
   build.progressOf(state, "b").nextIndex = logIndex(4);
