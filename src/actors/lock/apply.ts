@@ -50,7 +50,7 @@ function applyCommand(table: Table, entry: Entry, requestsRemembered: number): A
   invariant(false, `every kind of entry is known: ${JSON.stringify(command)}`);
 }
 
-// Requests and their repeats (a request is done once, however often it comes).
+// A request is done once, however often it comes.
 
 function applyWrite(
   table: Table,
@@ -172,8 +172,8 @@ function grant(
 }
 
 /**
- * Whatever the request names of the grant must fit (both interfaces of existing clients). The lease is looked at first, then the token, then the
- * owner: a token that has been overtaken says more than an owner that differs because of it.
+ * Whatever the request names of the grant must fit, on either interface. The lease is looked at first, then the token, then
+ * the owner: a token that has been overtaken says more than an owner that differs because of it.
  */
 function release(table: Table, { lock: name, grant: named }: Asked<"release">, index: LogIndex): Applied {
   const { lease, token, owner } = named;
