@@ -36,17 +36,34 @@ export interface Status {
   readonly leases: number;
   readonly locks: number;
   readonly fencingCounter: number;
+  /** The other regions. */
+  readonly regions: readonly RegionSeen[];
+}
+
+/** How a node sees another region. */
+export interface RegionSeen {
+  readonly name: string;
+  readonly isReachable: boolean;
+  readonly leader: string;
 }
 
 /** Starts nodes and waits until all of them are ready. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const directory = temporaryDirectory();
-  const sites = await planSites(options.size, directory);
-  const nodes = sites.map((site) => launch(site, options));
-  const stop = async () => {
-    await Promise.all(nodes.map(kill));
-    removeDirectory(directory);
+  const cluster = await startSites(await planSites(options.size, directory), options);
+  return {
+    ...cluster,
+    stop: async () => {
+      await cluster.stop();
+      removeDirectory(directory);
+    },
   };
+}
+
+/** The same on sites that were prepared, and whose data stay. */
+export async function startSites(sites: readonly Site[], options: LaunchOptions = {}): Promise<Cluster> {
+  const nodes = sites.map((site) => launch(site, options));
+  const stop = async () => void (await Promise.all(nodes.map(kill)));
   try {
     await Promise.all(nodes.map(untilReady));
   } catch (error) {
@@ -69,15 +86,33 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 export async function withCluster(options: ClusterOptions, use: (cluster: Cluster) => Promise<void>): Promise<void> {
   const cluster = await startCluster(options);
   try {
-    await use(cluster);
+    await orLastWords(cluster, () => use(cluster));
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Runs `use`, and prints what the nodes said last if it fails. */
+export async function orLastWords(cluster: Cluster, use: () => Promise<void>): Promise<void> {
+  try {
+    await use();
   } catch (error) {
     for (const node of cluster.nodes) {
       const words = `${node.stdout()}${node.stderr()}`.trimEnd().split("\n").slice(-15).join("\n");
       console.error(`── last words of ${node.site.nodeId}, ${node.isRunning() ? "running" : "ended"}\n${words}`);
     }
     throw error;
-  } finally {
-    await cluster.stop();
+  }
+}
+
+const untilMsMax = 30_000;
+
+/** Waits until `condition` holds, and throws, naming `what`, if it never does. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpAt = performance.now() + untilMsMax;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAt) throw new Error(`it never came to pass that ${what}`);
+    await pause(20);
   }
 }
 
@@ -92,6 +127,7 @@ export async function statusOf(site: Site): Promise<Status | null> {
       readonly leader_address: string;
       readonly state: string;
       readonly stats: { readonly leases: number; readonly locks: number; readonly fencing_counter: number };
+      readonly regions?: readonly { region_id: string; reachable: boolean; leader: string }[];
     };
     return {
       nodeId: body.node_id,
@@ -101,6 +137,11 @@ export async function statusOf(site: Site): Promise<Status | null> {
       leases: body.stats.leases,
       locks: body.stats.locks,
       fencingCounter: body.stats.fencing_counter,
+      regions: (body.regions ?? []).map(({ region_id: name, reachable: isReachable, leader }) => ({
+        name,
+        isReachable,
+        leader,
+      })),
     };
   } catch {
     return null;

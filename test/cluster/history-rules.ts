@@ -9,17 +9,24 @@ import { lockModel } from "./lock-model.ts";
 export function violations(history: History): string[] {
   const operations = operationsOf(history);
   return [
-    ...tokensAreUnique(operations),
-    ...tokensRise(operations),
+    ...countersOf(operations, history.header).flatMap((counted) => [
+      ...tokensAreUnique(counted),
+      ...tokensRise(counted),
+    ]),
     ...oneHolder(operations, history.header),
     ...nothingAcknowledgedIsLost(operations, history.header),
     ...noLateRenewal(operations),
     ...neverEarly(operations, history.header),
+    ...fencedInOrder(operations),
     ...everyLockIsLinearizable(operations, history.header),
   ];
 }
 
 const isGrant = (operation: Operation) => operation.action === "acquire" && operation.result === "granted";
+
+/** Operations whose tokens are of one counter: all of them in one region; several regions promise it lock by lock. */
+const countersOf = (operations: readonly Operation[], { regions }: Header): (readonly Operation[])[] =>
+  regions === 1 ? [operations] : [...byLock(operations).values()];
 
 /** One request per token, one token per request. */
 export function tokensAreUnique(operations: readonly Operation[]): string[] {
@@ -34,7 +41,7 @@ export function tokensAreUnique(operations: readonly Operation[]): string[] {
   return found;
 }
 
-/** A grant acknowledged before another was asked for has the smaller token, whichever locks they are of. */
+/** A grant acknowledged before another was asked for has the smaller token, whichever locks they are of where there is one counter. */
 export function tokensRise(operations: readonly Operation[]): string[] {
   const grants = operations.filter(isGrant);
   const byEnd = [...grants].sort((a, b) => a.endedAt - b.endedAt);
@@ -146,13 +153,27 @@ export function neverEarly(operations: readonly Operation[], header: Header): st
   return found;
 }
 
-/** Acquire, release and check have an order in which a single lock, used by one at a time, would have answered the same. */
+/** What is protected by a lock accepts no write of an earlier holder after one of a later. */
+export function fencedInOrder(operations: readonly Operation[]): string[] {
+  const found: string[] = [];
+  for (const ofLock of byLock(operations).values()) {
+    let highest: Operation | null = null;
+    const writes = ofLock.filter((each) => each.action === "write" && each.result === "written");
+    for (const write of writes.sort((a, b) => a.endedAt - b.endedAt)) {
+      if (highest !== null && highest.endedAt < write.invokedAt && tokenOf(write) < tokenOf(highest)) {
+        found.push(`${describe(write)} was accepted after ${describe(highest)}`);
+      }
+      if (highest === null || tokenOf(write) > tokenOf(highest)) highest = write;
+    }
+  }
+  return found;
+}
+
+/** Everything that was asked of a lock has an order in which one lock, used by one at a time, would have answered the same. */
 export function everyLockIsLinearizable(operations: readonly Operation[], header: Header): string[] {
   const found: string[] = [];
   for (const [lock, ofLock] of byLock(operations)) {
-    // A lease's renewals move deadlines that the model takes as fixed.
-    if (ofLock.some((each) => each.action === "renew")) continue;
-    const known = ofLock.filter((each) => each.result !== "refused");
+    const known = ofLock.filter(({ result }) => result !== "refused");
     const verdict = checkLinearizable(known, lockModel(header));
     if (verdict.type === "refused") {
       found.push(`lock ${lock}: no order explains ${known.length} operations; stuck at ${describe(verdict.stuckAt)}`);

@@ -31,6 +31,7 @@ export type Result =
   | "free"
   | "renewed"
   | "lost"
+  | "written"
   | "refused"
   | "unknown";
 
@@ -81,7 +82,15 @@ export interface Phase {
   readonly p: "faults" | "heal" | "final";
 }
 
-export type Line = Header | Invocation | Completion | Attempt | Fault | Phase;
+/** What was seen of a node, about at `t`. */
+export interface Server {
+  readonly kind: "srv";
+  readonly node: string;
+  readonly t: string;
+  readonly ev: "leader" | "stepdown";
+}
+
+export type Line = Header | Invocation | Completion | Attempt | Fault | Phase | Server;
 
 /** A recorded run. Lines are in the order in which they happened. */
 export interface History {
@@ -97,7 +106,10 @@ export interface Operation {
   readonly lock: string;
   readonly req: string;
   readonly invokedAt: number;
-  /** When the attempt that was answered was sent. */
+  /**
+   * When the span that the client counts on begins: with the attempt that was answered. Several regions may have granted to an
+   * earlier one and shown the same grant to the later, so that theirs begins with the first.
+   */
   readonly sentAt: number;
   /** Infinite if the outcome is unknown: it may yet take effect. */
   readonly endedAt: number;
@@ -140,6 +152,7 @@ export function operationsOf(history: History): Operation[] {
   const sent = new Map<number, string>();
   const operations: Operation[] = [];
   const origin = firstMoment(history);
+  const countsFromFirst = history.header.regions > 1;
   const moment = (t: string) => Number(BigInt(t) - origin) / 1e6;
   for (const line of history.lines) {
     switch (line.kind) {
@@ -162,7 +175,7 @@ export function operationsOf(history: History): Operation[] {
           lock: line.lock,
           req: line.req,
           invokedAt: moment(invocation.t),
-          sentAt: moment(sent.get(line.id) ?? invocation.t),
+          sentAt: moment(countsFromFirst && line.f === "acquire" ? invocation.t : (sent.get(line.id) ?? invocation.t)),
           endedAt: line.kind === "info" ? Number.POSITIVE_INFINITY : moment(line.t),
           result: line.out,
           token: line.token ?? invocation.token ?? null,

@@ -7,8 +7,16 @@ import * as assert from "uvu/assert";
 import { type History, newHistory, operationsOf, writeHistory } from "./history.ts";
 import { violations } from "./history-rules.ts";
 
+interface Run {
+  readonly locks: number;
+  /** In each region. */
+  readonly nodes: number;
+  readonly regions?: number;
+  readonly ttlMs: number;
+}
+
 /** The figures of the defaults, with a lease long enough that none ends by itself unless a test wants that. */
-export function recorded(run: { readonly locks: number; readonly nodes: number; readonly ttlMs: number }): History {
+export function recorded(run: Run): History {
   const seed = Number(process.env.LOCKMGR_TEST_SEED ?? Math.floor(Math.random() * 1_000_000));
   return newHistory({ seed, git: "", rho: 0.01, epsMs: 50, electionMs: 0, regions: 1, ...run });
 }

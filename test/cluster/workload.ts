@@ -7,6 +7,7 @@ import { type StatelessClient, statelessClient } from "./clients.ts";
 import { at } from "./cluster.ts";
 import { type Action, clock, type History, type Result } from "./history.ts";
 import type { Site } from "./node-process.ts";
+import type { Resource } from "./resource.ts";
 
 export interface WorkloadOptions {
   readonly history: History;
@@ -18,6 +19,8 @@ export interface WorkloadOptions {
   readonly withinMs: number;
   /** How many attempts a request gets, each under the same request id. */
   readonly attemptsMax: number;
+  /** If there is one, whoever has a lock writes to it. */
+  readonly resource?: Resource;
 }
 
 export interface Workload {
@@ -27,7 +30,7 @@ export interface Workload {
   readonly failures: readonly string[];
 }
 
-interface Told {
+export interface Told {
   readonly kind: "ok" | "fail" | "info";
   readonly out: Result;
   readonly token?: number;
@@ -100,6 +103,23 @@ export function firstSuccessAfter(history: History, fault: string): number {
   throw new Error(`nothing succeeded after ${fault}`);
 }
 
+/** How many operations that were begun after the last `fault` have succeeded, of those that `node` answered if one is named. */
+export function successesAfter(history: History, fault: string, node?: string): number {
+  const begunAt = history.lines.findLastIndex((line) => line.kind === "fault" && line.fault === fault);
+  if (begunAt < 0) throw new Error(`no ${fault} was recorded`);
+  const begun = new Set<number>();
+  const answeredBy = new Map<number, string>();
+  let count = 0;
+  for (const line of history.lines.slice(begunAt)) {
+    if (line.kind === "inv") begun.add(line.id);
+    else if (line.kind === "att") answeredBy.set(line.id, line.node);
+    else if (line.kind === "ok" && begun.has(line.id)) {
+      if (node === undefined || answeredBy.get(line.id) === node) count += 1;
+    }
+  }
+  return count;
+}
+
 /** The longest span without any success, in milliseconds. */
 export function longestGap(history: History): number {
   const successes = history.lines.flatMap((line) =>
@@ -145,6 +165,8 @@ async function round(worker: Worker): Promise<void> {
   });
   const token = told.token;
   if (token === undefined) return;
+  const { resource } = worker.options;
+  if (resource !== undefined) await resource.write({ proc: worker.proc, lock, token });
   await ask(worker, { action: "release", lock, token }, async (stub, settings) => {
     const answer = await stub.release({ lock, client, token }, settings);
     switch (answer.status) {
@@ -206,8 +228,10 @@ async function ask(worker: Worker, intent: Intent, attempt: Try): Promise<Told> 
       await pause(retryMs);
       return { node, told: null };
     }
-    // A refusal of the last attempt says nothing of those before it.
-    return { node, told: told.out === "refused" && mayBeDone ? { kind: "info", out: "unknown" } : told };
+    // A refusal of the last attempt says nothing of those before it. Nor does it, where regions take back what they could not
+    // say for sure, that somebody else has the lock by now.
+    const saysNothing = told.out === "refused" || (told.out === "held" && history.header.regions > 1);
+    return { node, told: saysNothing && mayBeDone ? { kind: "info", out: "unknown" } : told };
   });
   if (told.out === "refused") worker.failures.push(`${intent.action}: refused`);
   // A client that does not know what it has done is retired; another takes its place.
