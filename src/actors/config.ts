@@ -7,6 +7,8 @@ import type { Millis, NodeId, RegionId } from "./scalars.ts";
 export interface ClusterConfig {
   readonly clusterId: string;
   readonly regionId: RegionId;
+  /** All regions, this one included, sorted. Each is one acceptor; a majority of them decides. */
+  readonly regions: readonly RegionId[];
   /** The members of the region's Raft group, this node included, sorted. */
   readonly voters: readonly NodeId[];
   /** ρ: by how much the rate of a clock may be wrong, as a fraction. */

@@ -8,6 +8,12 @@ export const isMajority = (votes: number, voters: number): boolean => votes >= m
 
 /** The highest value that a majority has reached; `values` has one for every voter and is not changed. */
 export function reachedByMajority<Value extends number>(values: readonly Value[]): Value {
-  const ascending = [...values].sort((a, b) => a - b);
-  return ascending[ascending.length - majority(ascending.length)] as Value;
+  let highest = Number.NEGATIVE_INFINITY as Value;
+  for (const value of values) {
+    if (value <= highest) continue;
+    let reached = 0;
+    for (const other of values) if (other >= value) reached += 1;
+    if (isMajority(reached, values.length)) highest = value;
+  }
+  return highest;
 }

@@ -2,8 +2,20 @@
 // peers → raft → lock → lease → gateway → client. `Letters` at the end says who may say what to whom; it is the table of
 // contents of the system. Letters are plain data: they survive a structured clone and read well in a trace.
 
-import type { Answer, Counts, Ending, Operation, Outcome, Standing, Write } from "./operations.ts";
-import type { FencingToken, LeaseId, LogIndex, Millis, NodeId, RequestId, Term, WallTime } from "./scalars.ts";
+import type { AskId, RegionCommand, RegionMessage, RegionView, RemoteNode, RenewalResult, Reply } from "./ballots.ts";
+import type { Answer, Counts, Operation, Standing, Write } from "./operations.ts";
+import type { SnapshotPosition, SnapshotSlice } from "./records.ts";
+import type { LeaseId, LogIndex, Millis, NodeId, RequestId, Term } from "./scalars.ts";
+
+export type {
+  EndedGrant,
+  LeaseRecord,
+  LockRecord,
+  RememberedOutcome,
+  SnapshotCounters,
+  SnapshotPosition,
+  SnapshotSlice,
+} from "./records.ts";
 
 /** The actors of a node. `clients`, `storage` and `peers` do I/O and live in `src/transport`; `supervisor` is the main thread. */
 export type ActorName =
@@ -59,7 +71,9 @@ export type Command =
     }
   /** Ends a lease that was overdue on the leader of `term`. Counts only in that term and only if the lease has not been
    *  renewed through the log since, so that `renewals` is still its count. */
-  | { readonly type: "expire"; readonly lease: LeaseId; readonly renewals: number; readonly term: Term };
+  | { readonly type: "expire"; readonly lease: LeaseId; readonly renewals: number; readonly term: Term }
+  /** On behalf of a proposer, where there are several regions; there are no writes then. */
+  | RegionCommand;
 
 /** Proposals and reads of a node that does not lead are dropped: whoever sent them learns from `standing`, `leading` or
  *  `following` that he must turn elsewhere, and does so with everything that is still unanswered. */
@@ -71,7 +85,11 @@ export type GatewayToRaft =
 export type Query =
   | { readonly type: "check"; readonly requestId: RequestId; readonly lock: string }
   /** What is this lease? Asked by the lease actor about one that it does not know. */
-  | { readonly type: "lease"; readonly requestId: RequestId; readonly lease: LeaseId };
+  | { readonly type: "lease"; readonly requestId: RequestId; readonly lease: LeaseId }
+  /** What has this region accepted? Asked on behalf of a proposer. */
+  | { readonly type: "view"; readonly ask: AskId; readonly lock: string }
+  /** What does this lease hold here? Asked on behalf of a proposer. */
+  | { readonly type: "holdings"; readonly ask: AskId; readonly lease: LeaseId };
 
 export type GatewayToLease = {
   readonly type: "renew";
@@ -108,12 +126,6 @@ export interface Entry {
 export interface HardState {
   readonly term: Term;
   readonly votedFor: NodeId | null;
-}
-
-/** The last entry that a snapshot contains. */
-export interface SnapshotPosition {
-  readonly index: LogIndex;
-  readonly term: Term;
 }
 
 /** A part of a snapshot as it is stored and sent: bytes that only the snapshot codec understands. */
@@ -263,6 +275,8 @@ export interface ForwardedRequest {
   readonly operation: Operation;
   readonly bytes: number;
   readonly budget: Millis;
+  /** Counts what this gateway has sent; the reply repeats it. */
+  readonly sending: number;
 }
 
 export interface RequestAnswer {
@@ -270,13 +284,18 @@ export interface RequestAnswer {
   readonly answer: Answer;
 }
 
+/** An answer to a sending. It says nothing to whoever asked after that was sent: the ttl that it tells of began before. */
+export interface SendingReply extends RequestAnswer {
+  readonly sending: number;
+}
+
 export type GatewayToPeers =
   | { readonly type: "forward"; readonly to: NodeId; readonly requests: readonly ForwardedRequest[] }
-  | { readonly type: "reply"; readonly to: NodeId; readonly answers: readonly RequestAnswer[] };
+  | { readonly type: "reply"; readonly to: NodeId; readonly answers: readonly SendingReply[] };
 
 export type PeersToGateway =
   | { readonly type: "forwarded"; readonly from: NodeId; readonly requests: readonly ForwardedRequest[] }
-  | { readonly type: "replied"; readonly from: NodeId; readonly answers: readonly RequestAnswer[] }
+  | { readonly type: "replied"; readonly from: NodeId; readonly answers: readonly SendingReply[] }
   /** A connection to another node came up, or went down (`clientAddress` null). */
   | { readonly type: "link"; readonly node: NodeId; readonly clientAddress: string | null };
 
@@ -304,11 +323,20 @@ export type LockToGateway =
   | { readonly type: "answers"; readonly applied: LogIndex; readonly answers: readonly RequestAnswer[] }
   | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts };
 
+/** What came of a proposer's question. */
+export interface AskReply {
+  readonly ask: AskId;
+  readonly reply: Reply;
+}
+
+export type LockToRegion = { readonly type: "replies"; readonly replies: readonly AskReply[] };
+
 export type LockToLease =
   /** What has become of leases, in the order of the log. */
   | { readonly type: "changed"; readonly changes: readonly LeaseChange[] }
   /** Answers that name a holder, to be passed on to the gateway with the time that is left. */
   | { readonly type: "complete"; readonly answers: readonly RequestAnswer[] }
+  | { readonly type: "completeReplies"; readonly replies: readonly AskReply[] }
   /** Answers to the lease actor's own queries. */
   | {
       readonly type: "leases";
@@ -323,6 +351,8 @@ export type LeaseChange =
   /** Renewed through the log: its full span starts again, and an expiry with an older count is void. */
   | { readonly type: "renewed"; readonly lease: LeaseId; readonly renewals: number }
   | { readonly type: "ended"; readonly lease: LeaseId }
+  /** Where there are several regions: a digest of exactly the locks that the lease holds from now on. */
+  | { readonly type: "holds"; readonly lease: LeaseId; readonly locks: string }
   /** The first entry of `term` has been applied. */
   | { readonly type: "termBegun"; readonly term: Term }
   /** All leases are forgotten: a snapshot follows, as `opened`. */
@@ -338,56 +368,27 @@ export type LeaseToRaft =
 
 export type RaftToLease = Leadership | { readonly type: "confirmed"; readonly ticket: number };
 
+// Region ↔ gateway, lease, peers, clients. Only where there are several regions.
+
+/** Requests for the proposer of this region; the gateway knows that this node leads. */
+export type GatewayToRegion = { readonly type: "requests"; readonly requests: readonly ForwardedRequest[] };
+export type RegionToGateway = { readonly type: "answers"; readonly answers: readonly RequestAnswer[] };
+
+/** `requestId` is the region actor's own; the result repeats it. */
+export type LeaseToRegion =
+  | { readonly type: "renewals"; readonly results: readonly (RenewalResult & { readonly requestId: RequestId })[] }
+  | LockToRegion;
+
+export type RegionToPeers = { readonly type: "tell"; readonly to: RemoteNode; readonly message: RegionMessage };
+export type PeersToRegion =
+  | { readonly type: "told"; readonly from: RemoteNode; readonly message: RegionMessage }
+  /** A connection to a node of another region came up or went down. */
+  | { readonly type: "regionLink"; readonly node: RemoteNode; readonly up: boolean };
+
+/** Told when something of it changes, and now and then. */
+export type RegionToClients = { readonly type: "regions"; readonly regions: readonly RegionView[] };
+
 // Snapshots: lock ↔ storage.
-
-/** A lease, as it stands in the lock table. */
-export interface LeaseRecord {
-  readonly id: LeaseId;
-  readonly owner: string;
-  readonly ttl: Millis;
-  /** How often it was renewed through the log. */
-  readonly renewals: number;
-}
-
-/** A held lock, as it stands in the lock table. */
-export interface LockRecord {
-  readonly lock: string;
-  readonly owner: string;
-  readonly lease: LeaseId;
-  readonly token: FencingToken;
-  readonly grantedAt: WallTime;
-  /** The request that was granted. */
-  readonly requestId: RequestId;
-}
-
-/** What came of a write, kept until `index` is too long ago. */
-export interface RememberedOutcome {
-  readonly requestId: RequestId;
-  readonly index: LogIndex;
-  readonly outcome: Outcome;
-}
-
-/** A grant that is over, kept until `index` is too long ago. */
-export interface EndedGrant {
-  readonly lock: string;
-  readonly owner: string;
-  readonly lease: LeaseId;
-  readonly token: FencingToken;
-  readonly how: Ending;
-  readonly index: LogIndex;
-}
-
-/** A slice of the lock table. Slices in their order, records in theirs, are the whole of it. */
-export interface SnapshotSlice {
-  readonly position: SnapshotPosition;
-  readonly slice: number;
-  readonly last: boolean;
-  readonly counters: { readonly fencingToken: FencingToken; readonly leaseId: LeaseId };
-  readonly leases: readonly LeaseRecord[];
-  readonly locks: readonly LockRecord[];
-  readonly outcomes: readonly RememberedOutcome[];
-  readonly ended: readonly EndedGrant[];
-}
 
 export type LockToStorage = { readonly type: "snapshotTaken"; readonly slice: SnapshotSlice };
 export type StorageToLock = { readonly type: "restore"; readonly slice: SnapshotSlice };
@@ -404,6 +405,7 @@ export interface Letters {
     lease: GatewayToLease;
     lock: GatewayToLock;
     peers: GatewayToPeers;
+    region: GatewayToRegion;
   };
   raft: {
     storage: RaftToStorage;
@@ -414,10 +416,16 @@ export interface Letters {
     region: Leadership;
   };
   storage: { raft: StorageToRaft; peers: Envelope; lock: StorageToLock; gateway: StorageToGateway };
-  peers: { raft: PeersToRaft; gateway: PeersToGateway };
-  lock: { raft: LockToRaft; lease: LockToLease; gateway: LockToGateway; storage: LockToStorage };
-  lease: { raft: LeaseToRaft; gateway: LeaseToGateway };
-  region: Record<never, never>;
+  peers: { raft: PeersToRaft; gateway: PeersToGateway; region: PeersToRegion };
+  lock: { raft: LockToRaft; lease: LockToLease; gateway: LockToGateway; storage: LockToStorage; region: LockToRegion };
+  lease: { raft: LeaseToRaft; gateway: LeaseToGateway; region: LeaseToRegion };
+  region: {
+    raft: GatewayToRaft;
+    lease: GatewayToLease;
+    gateway: RegionToGateway;
+    peers: RegionToPeers;
+    clients: RegionToClients;
+  };
 }
 
 /** Before a clean stop: hand the leadership over, if this node has it. */
@@ -435,5 +443,5 @@ export interface Timers {
   peers: never;
   lock: "slice";
   lease: "tick";
-  region: never;
+  region: "tick" | "retry" | "renew";
 }

@@ -88,6 +88,8 @@ export type Refusal =
   | "overloaded"
   /** The disk is nearly full: nothing new is begun, what is held can be renewed and released. */
   | "disk-full"
+  /** No majority of regions could be reached in time; nothing was granted. */
+  | "no-quorum"
   /** This node is stopping. */
   | "stopping";
 

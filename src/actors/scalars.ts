@@ -46,6 +46,21 @@ const implicitLeaseBase = 2 ** 52;
 /** The lease that a grant opened for itself. Its number follows from the token, which is unique, so that the leases
  *  opened by clients count 1, 2, 3 … undisturbed. */
 export const implicitLease = (token: FencingToken): LeaseId => (implicitLeaseBase + token) as LeaseId;
+/** The most regions there can be. */
+export const regionsMax = 16;
+/** The number of the `count`th lease that region number `place` (from 0) numbers, so that no two regions number alike. */
+export const regionalLease = (count: number, place: number): LeaseId =>
+  ((count - 1) * regionsMax + place + 1) as LeaseId;
+/** Undoes `regionalLease`, for implicit leases too. */
+export function regionalNumber(lease: LeaseId): { readonly count: number; readonly place: number } {
+  const number = (lease > implicitLeaseBase ? lease - implicitLeaseBase : lease) - 1;
+  return { count: Math.floor(number / regionsMax) + 1, place: number % regionsMax };
+}
+/** Across regions tokens of different locks may be equal, so an implicit lease is numbered as others are. */
+export const implicitRegionalLease = (count: number, place: number): LeaseId =>
+  (implicitLeaseBase + regionalLease(count, place)) as LeaseId;
+export const isImplicit = (lease: LeaseId): boolean => lease > implicitLeaseBase;
+
 /** The token of the grant that opened this lease, or null for a lease that a client opened. */
 export const implicitLeaseToken = (lease: LeaseId): FencingToken | null =>
   lease > implicitLeaseBase ? ((lease - implicitLeaseBase) as FencingToken) : null;

@@ -7,13 +7,13 @@ import type { ActorName, Letters } from "./messages.ts";
 export const topology = {
   supervisor: ["raft", "gateway"],
   clients: ["gateway"],
-  gateway: ["clients", "raft", "lease", "lock", "peers"],
+  gateway: ["clients", "raft", "lease", "lock", "peers", "region"],
   raft: ["storage", "peers", "lock", "lease", "gateway", "region"],
   storage: ["raft", "peers", "lock", "gateway"],
-  peers: ["raft", "gateway"],
-  lock: ["raft", "lease", "gateway", "storage"],
-  lease: ["raft", "gateway"],
-  region: [],
+  peers: ["raft", "gateway", "region"],
+  lock: ["raft", "lease", "gateway", "storage", "region"],
+  lease: ["raft", "gateway", "region"],
+  region: ["raft", "lease", "gateway", "peers", "clients"],
 } as const satisfies { [From in ActorName]: readonly (keyof Letters[From])[] };
 
 type Missing = {

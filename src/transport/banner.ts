@@ -13,9 +13,10 @@ export function banner(settings: Settings): string {
   const { node, cluster } = settings.config;
   const grpc = reachable(settings.grpcAddress);
   const http = reachable(settings.httpAddress);
+  const regions = cluster.regions.filter((region) => region !== cluster.regionId).join(", ");
   const others = settings.peers.map((peer) => `${peer.nodeId} at ${reachable(peer)}`).join(", ");
   const rows = [
-    ["node", `${node.nodeId} in region ${cluster.regionId}`],
+    ["node", `${node.nodeId} in region ${cluster.regionId}${regions === "" ? "" : `, with ${regions}`}`],
     ["gRPC", grpc],
     ["HTTP", `http://${http}`],
     ["nodes", `${reachable(settings.regionAddress)}${others === "" ? " (no other nodes)" : `, with ${others}`}`],

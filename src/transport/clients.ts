@@ -14,6 +14,7 @@ import { newLeased } from "./clients/leased.ts";
 import { newMetrics } from "./clients/metrics.ts";
 import type { Desk } from "./clients/procedure.ts";
 import { addReflection } from "./clients/reflection.ts";
+import { newRegions } from "./clients/regions.ts";
 import { addLeasedRoutes, addNodeRoutes, notReadyReason } from "./clients/routes.ts";
 import {
   addLeasedService,
@@ -35,6 +36,7 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
   const post: Desk["post"] = (letter) => surroundings.post("gateway", letter);
   let standing: Standing | null = null;
   const calls = newCalls(post);
+  const regions = newRegions(settings.config.cluster, now);
   const desk: Desk = {
     settings,
     post,
@@ -42,6 +44,7 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
     wallNow: () => wallTime(Date.now()),
     calls,
     standing: () => standing,
+    regions: regions.views,
   };
   const notReady = (): string | null => (calls.isClosed() ? "the node is stopping" : notReadyReason(standing));
 
@@ -49,7 +52,7 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
   const quiet = (...words: unknown[]): void => log.debug({ words }, "grpc");
   setLogger({ error: quiet, info: quiet, debug: quiet });
 
-  const metrics = newMetrics(inspectNode, settings.version);
+  const metrics = newMetrics(inspectNode, { version: settings.version, regions: regions.views });
   const leased = newLeased(desk);
   const streams = newOpenStreams();
   const health = newHealth(services);
@@ -75,6 +78,8 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
           return calls.answer(letter.call, letter.answer);
         case "counted":
           return calls.count(letter.call, letter.counts);
+        case "regions":
+          return regions.told(letter.regions);
         case "standing":
           standing = letter.standing;
           log.info(standing, describe(standing, settings.config.node.nodeId));

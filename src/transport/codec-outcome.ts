@@ -17,7 +17,7 @@ export function endingFromWire(how: wire.Ending): Ending {
   return unknownKind("ending of a grant");
 }
 
-const holderToWire = (holder: Holder): wire.Holder => ({
+export const holderToWire = (holder: Holder): wire.Holder => ({
   owner: holder.owner,
   lease: toWire(holder.lease),
   token: toWire(holder.token),
@@ -26,7 +26,7 @@ const holderToWire = (holder: Holder): wire.Holder => ({
   remainingMs: holder.remaining,
 });
 
-const holderFromWire = (holder: wire.Holder): Holder => ({
+export const holderFromWire = (holder: wire.Holder): Holder => ({
   owner: holder.owner,
   lease: fromWire(holder.lease),
   token: fromWire(holder.token),

@@ -2,23 +2,29 @@
 // is checked for its shape here, so that no actor ever sees a letter that no actor could have sent. Whether it is true is
 // for the actors to say.
 
-import type { ForwardedRequest, RaftMessage, RequestAnswer } from "../actors/messages.ts";
+import type { RegionMessage } from "../actors/ballots.ts";
+import type { ForwardedRequest, RaftMessage, SendingReply } from "../actors/messages.ts";
 import type { Answer, Operation, Refusal } from "../actors/operations.ts";
 import { type Millis, type NodeId, nodeId, type RegionId, regionId, requestId } from "../actors/scalars.ts";
 import { writeFromWire, writeToWire } from "./codec.ts";
 import { outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
 import { messageFromWire, messageToWire } from "./codec-raft.ts";
+import { regionMessageFromWire, regionMessageToWire } from "./codec-region-peer.ts";
 import { fromWire, MalformedError, present, reading, spanFromWire, toWire, unknownKind } from "./codec-wire.ts";
 import * as wire from "./generated/lockmgr/peer/v1/peer.ts";
 
-/** Who somebody is, and everything about which two nodes of a region must agree. */
+/** Who somebody is, and everything about which two nodes must agree. */
 export interface Hello {
   readonly version: number;
   readonly nodeId: NodeId;
-  /** The node that it believes to be talking to. */
-  readonly toNodeId: NodeId;
+  /** The node that it believes to be talking to; null if it knows only its address. */
+  readonly toNodeId: NodeId | null;
   readonly clusterId: string;
   readonly regionId: RegionId;
+  /** The region that it believes to be talking to. */
+  readonly toRegionId: RegionId;
+  /** All regions, sorted. */
+  readonly regions: readonly RegionId[];
   readonly voters: readonly NodeId[];
   readonly clockRateErrorMax: number;
   readonly clockAllowanceMs: Millis;
@@ -32,7 +38,9 @@ export interface Hello {
 export interface Parcel {
   readonly raft: readonly RaftMessage[];
   readonly requests: readonly ForwardedRequest[];
-  readonly answers: readonly RequestAnswer[];
+  readonly answers: readonly SendingReply[];
+  /** To a node of another region; then there is nothing else. */
+  readonly regional: readonly RegionMessage[];
 }
 
 type WireRequestOperation = NonNullable<wire.ForwardedRequest["operation"]>;
@@ -55,6 +63,7 @@ const requestToWire = (request: ForwardedRequest): wire.ForwardedRequest => ({
   operation: operationToWire(request.operation),
   bytes: toWire(request.bytes),
   budgetMs: request.budget,
+  sending: toWire(request.sending),
 });
 
 function requestFromWire(request: wire.ForwardedRequest): ForwardedRequest {
@@ -65,6 +74,7 @@ function requestFromWire(request: wire.ForwardedRequest): ForwardedRequest {
     operation: operationFromWire(request.operation),
     bytes: fromWire(request.bytes),
     budget: spanFromWire(request.budgetMs),
+    sending: fromWire(request.sending),
   };
 }
 
@@ -74,6 +84,7 @@ const refusals = {
   overloaded: wire.Refusal.REFUSAL_OVERLOADED,
   "disk-full": wire.Refusal.REFUSAL_DISK_FULL,
   stopping: wire.Refusal.REFUSAL_STOPPING,
+  "no-quorum": wire.Refusal.REFUSAL_NO_QUORUM,
 } as const satisfies Record<Refusal, wire.Refusal>;
 
 const refusalByNumber = new Map(
@@ -86,28 +97,30 @@ function answerFromWire({ answer }: wire.RequestAnswer): Answer {
   return { type: "refused", refusal: refusalByNumber.get(answer.value) ?? unknownKind("refusal") };
 }
 
-const answerToWire = ({ requestId: id, answer }: RequestAnswer): wire.RequestAnswer => ({
+const answerToWire = ({ requestId: id, answer, sending }: SendingReply): wire.RequestAnswer => ({
   requestId: id,
   answer:
     answer.type === "refused"
       ? { $case: "refused", value: refusals[answer.refusal] }
       : { $case: "outcome", value: outcomeToWire(answer) },
+  sending: toWire(sending),
 });
 
-export const encodeParcel = ({ raft, requests, answers }: Parcel): Buffer =>
+export const encodeParcel = ({ raft, requests, answers, regional }: Parcel): Buffer =>
   toBuffer(
     wire.ExchangeRequest.encode({
       hello: undefined,
       raft: raft.map((message) => ({ message: messageToWire(message) })),
       requests: requests.map(requestToWire),
       answers: answers.map(answerToWire),
+      regional: regional.map(regionMessageToWire),
     }).finish(),
   );
 
 /** Everything after the greeting. */
 export const decodeParcel = (bytes: Uint8Array): Parcel =>
   reading("message of a node", () => {
-    const { hello, raft, requests, answers } = wire.ExchangeRequest.decode(bytes);
+    const { hello, raft, requests, answers, regional } = wire.ExchangeRequest.decode(bytes);
     if (hello !== undefined) throw new MalformedError("a second greeting");
     return {
       raft: raft.map(messageFromWire),
@@ -115,12 +128,16 @@ export const decodeParcel = (bytes: Uint8Array): Parcel =>
       answers: answers.map((answer) => ({
         requestId: requestId(answer.requestId),
         answer: answerFromWire(answer),
+        sending: fromWire(answer.sending),
       })),
+      regional: regional.map(regionMessageFromWire),
     };
   });
 
 const helloToWire = (hello: Hello): wire.Hello => ({
   ...hello,
+  toNodeId: hello.toNodeId ?? "",
+  regions: [...hello.regions],
   voters: [...hello.voters],
   requestsRemembered: toWire(hello.requestsRemembered),
   digestEntries: toWire(hello.digestEntries),
@@ -129,17 +146,22 @@ const helloToWire = (hello: Hello): wire.Hello => ({
 const helloFromWire = (hello: wire.Hello): Hello => ({
   ...hello,
   nodeId: nodeId(hello.nodeId),
-  toNodeId: nodeId(hello.toNodeId),
+  toNodeId: hello.toNodeId === "" ? null : nodeId(hello.toNodeId),
   regionId: regionId(hello.regionId),
+  // A node that knows of no regions but its own says neither.
+  toRegionId: regionId(hello.toRegionId === "" ? hello.regionId : hello.toRegionId),
+  regions: (hello.regions.length === 0 ? [hello.regionId] : hello.regions).map(regionId),
   voters: hello.voters.map(nodeId),
   clockAllowanceMs: spanFromWire(hello.clockAllowanceMs),
   requestsRemembered: fromWire(hello.requestsRemembered),
   digestEntries: fromWire(hello.digestEntries),
 });
 
+const emptyParcel = { raft: [], requests: [], answers: [], regional: [] };
+
 /** The first request of a stream. */
 export const encodeGreeting = (hello: Hello): Buffer =>
-  toBuffer(wire.ExchangeRequest.encode({ hello: helloToWire(hello), raft: [], requests: [], answers: [] }).finish());
+  toBuffer(wire.ExchangeRequest.encode({ ...emptyParcel, hello: helloToWire(hello) }).finish());
 
 export const decodeGreeting = (bytes: Uint8Array): Hello =>
   reading("greeting", () => helloFromWire(present(wire.ExchangeRequest.decode(bytes).hello, "the greeting")));

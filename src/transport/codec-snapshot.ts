@@ -1,9 +1,11 @@
 // Slices and chunks of snapshots ↔ bytes. The field comments of proto/lockmgr/snapshot/v1 say what the bytes mean.
 
 import { crc32 } from "node:zlib";
+import { noBallot } from "../actors/ballots.ts";
 import type { SnapshotChunk, SnapshotPosition, SnapshotSlice } from "../actors/messages.ts";
 import { requestId } from "../actors/scalars.ts";
 import { endingFromWire, endingToWire, outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
+import { ballotToWire, optionalBallotFromWire, recordFromWire, recordToWire } from "./codec-region.ts";
 import { fromWire, MalformedError, present, reading, toWire, unknownKind } from "./codec-wire.ts";
 import * as wire from "./generated/lockmgr/snapshot/v1/snapshot.ts";
 
@@ -107,6 +109,10 @@ export function encodeSlice(slice: SnapshotSlice): Uint8Array {
       how: endingToWire(grant.how),
       index: toWire(grant.index),
     })),
+    round: toWire(slice.counters.round),
+    floor: slice.counters.floor.round === 0 ? undefined : ballotToWire(slice.counters.floor),
+    leaseNumbers: slice.counters.leaseNumbers.map(toWire),
+    acceptors: slice.acceptors.map(recordToWire),
   }).finish();
 }
 
@@ -118,7 +124,13 @@ function sliceFromWire(slice: wire.Slice): SnapshotSlice {
     position: positionFromWire(slice.position),
     slice: slice.slice,
     last: slice.last,
-    counters: { fencingToken: fromWire(slice.fencingToken), leaseId: fromWire(slice.leaseId) },
+    counters: {
+      fencingToken: fromWire(slice.fencingToken),
+      leaseId: fromWire(slice.leaseId),
+      round: fromWire(slice.round),
+      floor: optionalBallotFromWire(slice.floor) ?? noBallot,
+      leaseNumbers: slice.leaseNumbers.map((count) => fromWire(count)),
+    },
     leases: slice.leases.map(({ id, owner, ttlMs, renewals }) => ({
       id: fromWire(id),
       owner,
@@ -146,5 +158,6 @@ function sliceFromWire(slice: wire.Slice): SnapshotSlice {
       how: endingFromWire(grant.how),
       index: fromWire(grant.index),
     })),
+    acceptors: slice.acceptors.map(recordFromWire),
   };
 }

@@ -4,6 +4,7 @@
 import type { Command, Entry, HardState } from "../actors/messages.ts";
 import type { Write } from "../actors/operations.ts";
 import { type LogIndex, nodeId, requestId } from "../actors/scalars.ts";
+import { regionCommandFromWire, regionCommandToWire } from "./codec-region.ts";
 import { fromWire, reading, toWire, UnknownEntryError, UnknownKindError, unknownKind } from "./codec-wire.ts";
 import * as wire from "./generated/lockmgr/log/v1/log.ts";
 
@@ -94,6 +95,8 @@ function commandToWire(command: Command): NonNullable<wire.Entry["command"]> {
         $case: "expire",
         value: { lease: toWire(command.lease), renewals: toWire(command.renewals), term: toWire(command.term) },
       };
+    default:
+      return regionCommandToWire(command);
   }
 }
 
@@ -116,6 +119,8 @@ function commandFromWire(command: wire.Entry["command"]): Command {
       const { lease, renewals, term } = command.value;
       return { type: "expire", lease: fromWire(lease), renewals: fromWire(renewals), term: fromWire(term) };
     }
+    default:
+      return regionCommandFromWire(command);
   }
 }
 

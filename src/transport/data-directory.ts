@@ -18,8 +18,9 @@ import type { NodeId, RegionId } from "../actors/scalars.ts";
 import { type DirectoryLock, lockDirectory, lockFile } from "./directory-lock.ts";
 import { exitCodes, StartError } from "./resident.ts";
 
-/** The version of what the files in the directory mean. */
-const formatVersion = 1;
+/** The versions of what the files in the directory mean: of a region alone, and of one of several. */
+const formatAlone = 1;
+const formatRegional = 2;
 
 const identityFile = "identity.json";
 const databaseFile = "raft.mdb";
@@ -38,6 +39,8 @@ export interface Identity {
   readonly clusterId: string;
   readonly regionId: RegionId;
   readonly nodeId: NodeId;
+  /** All regions, sorted. What a region has promised to others counts only among these. */
+  readonly regions: readonly RegionId[];
 }
 
 interface StoredIdentity extends Identity {
@@ -133,9 +136,15 @@ function checkIdentity(path: string, identity: Identity): StoredIdentity | null 
   if (differences.length > 0) {
     throw new StartError(`DATA_DIR ${path} belongs to another node: ${differences.join(", ")}.`, exitCodes.usage);
   }
-  if (stored.format !== formatVersion) {
+  if (stored.format !== formatAlone && stored.format !== formatRegional) {
     throw new StartError(
-      `DATA_DIR ${path} has format ${stored.format}, this version reads format ${formatVersion}. Start the version that wrote it.`,
+      `DATA_DIR ${path} has format ${stored.format}, this version reads formats ${formatAlone} and ${formatRegional}. Start the version that wrote it.`,
+      exitCodes.usage,
+    );
+  }
+  if (stored.regions.join() !== identity.regions.join()) {
+    throw new StartError(
+      `DATA_DIR ${path} belongs to ${listed(stored.regions)}, and REGION_ID and REGION_PEERS name ${listed(identity.regions)}. ${howToChangeRegions}`,
       exitCodes.usage,
     );
   }
@@ -151,6 +160,13 @@ function checkIdentity(path: string, identity: Identity): StoredIdentity | null 
 /** What to do about a directory that is damaged. */
 export const howToRejoin =
   "Nothing was changed. To rejoin: move the directory away, and start this node with an empty one when all other nodes are up and a write has succeeded without it.";
+
+const listed = (regions: readonly RegionId[]): string =>
+  regions.length === 1 ? `the region ${regions[0]} alone` : `the regions ${regions.join(", ")}`;
+
+/** The set of regions decides what a majority is, and what each has promised counts only in it. */
+const howToChangeRegions =
+  "Regions are neither added nor removed: name those that it belongs to. Or begin anew: stop all nodes of all regions, wait until every lease must have ended, and start all with empty directories; fencing tokens then count from 1 again.";
 
 function listing(path: string): string[] {
   try {
@@ -181,14 +197,19 @@ function readIdentity(path: string): StoredIdentity | null {
 
 function parseIdentity(text: string): StoredIdentity | null {
   try {
-    const { format, clusterId, regionId, nodeId, inUse } = JSON.parse(text) as Partial<StoredIdentity>;
+    const { format, clusterId, regionId, nodeId, regions, inUse } = JSON.parse(text) as Partial<StoredIdentity>;
     const isWhole =
       typeof format === "number" &&
       typeof clusterId === "string" &&
       typeof regionId === "string" &&
       typeof nodeId === "string" &&
       typeof inUse === "boolean";
-    return isWhole ? { format, clusterId, regionId, nodeId, inUse } : null;
+    if (!isWhole) return null;
+    if (format === formatAlone) return { format, clusterId, regionId, nodeId, regions: [regionId], inUse };
+    // A later format may say it in another way, and is told by its number.
+    if (format !== formatRegional) return { format, clusterId, regionId, nodeId, regions: [], inUse };
+    const isList = Array.isArray(regions) && regions.every((each) => typeof each === "string");
+    return isList ? { format, clusterId, regionId, nodeId, regions: regions as RegionId[], inUse } : null;
   } catch {
     return null;
   }
@@ -196,17 +217,21 @@ function parseIdentity(text: string): StoredIdentity | null {
 
 /** Replaces the identity as a whole: a crash leaves the old one or the new one. */
 function writeIdentity(path: string, identity: Identity, { inUse }: { inUse: boolean }): StoredIdentity {
-  const { clusterId, regionId, nodeId } = identity;
-  const stored: StoredIdentity = { format: formatVersion, clusterId, regionId, nodeId, inUse };
+  const { clusterId, regionId, nodeId, regions } = identity;
+  // A region alone is written as versions that know of no others read it; those must not take up what one of several has left.
+  const isAlone = regions.length === 1;
+  const written = isAlone
+    ? { format: formatAlone, clusterId, regionId, nodeId, inUse }
+    : { format: formatRegional, clusterId, regionId, nodeId, regions, inUse };
   const file = join(path, identityFile);
   try {
-    writeFileSync(`${file}.new`, `${JSON.stringify(stored, null, 2)}\n`, { flush: true });
+    writeFileSync(`${file}.new`, `${JSON.stringify(written, null, 2)}\n`, { flush: true });
     renameSync(`${file}.new`, file);
     flushDirectory(path);
   } catch (error) {
     throw new StartError(`DATA_DIR ${path} cannot be written: ${reason(error)}`, exitCodes.cannotCreate);
   }
-  return stored;
+  return { ...identity, ...written };
 }
 
 /** Makes the names in a directory durable. */

@@ -13,7 +13,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import type { NodeId } from "../actors/scalars.ts";
+import type { RemoteNode } from "../actors/ballots.ts";
 import { UnknownEntryError, UnknownKindError } from "./codec.ts";
 import { decodeGreeting, decodeParcel, encodeGreetingAnswer, type Hello, type Parcel } from "./codec-peer.ts";
 import { disagreement } from "./peers-hello.ts";
@@ -31,20 +31,24 @@ export interface Door {
 interface DoorOptions {
   readonly address: Address;
   readonly log: Logger;
-  /** What this node says to the node of that name; null if it knows none. */
-  readonly helloTo: (node: NodeId) => Hello | null;
-  readonly onParcel: (from: NodeId, parcel: Parcel) => void;
-  /** An entry that this version cannot read: the node must stop. */
-  readonly onUnreadableEntry: (error: Error) => void;
+  /** What this node says to whoever greets so; a sentence if it knows no such node. */
+  readonly answerTo: (theirs: Hello) => Hello | string;
+  /** Throws what is malformed. */
+  readonly onParcel: (from: RemoteNode, parcel: Parcel) => void;
+  /** An entry that this version cannot read. */
+  readonly onUnreadableEntry: (from: RemoteNode, error: Error) => void;
 }
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
+/** Nodes are named uniquely in their region only. */
+export const nameOf = ({ region, node }: RemoteNode): string => `${region}/${node}`;
+
 type Refusal = Pick<StatusObject, "code" | "details">;
 
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { address } = options;
   /** The newest stream of each node. */
-  const streams = new Map<NodeId, Visit>();
+  const streams = new Map<string, Visit>();
   const counts = { refused: 0 };
   // What gRPC would write to the console is said here, in one line and where it belongs.
   setLogVerbosity(logVerbosity.NONE);
@@ -76,19 +80,19 @@ interface Visit {
 }
 
 interface VisitOptions extends DoorOptions {
-  readonly streams: Map<NodeId, Visit>;
+  readonly streams: Map<string, Visit>;
   readonly counts: { refused: number };
 }
 
-function visit(stream: Stream, { log, helloTo, onParcel, onUnreadableEntry, streams, counts }: VisitOptions): void {
-  let from: NodeId | null = null;
+function visit(stream: Stream, { log, answerTo, onParcel, onUnreadableEntry, streams, counts }: VisitOptions): void {
+  let from: RemoteNode | null = null;
   let isOver = false;
   const patience = setTimeout(() => self.dismiss({ code: status.DEADLINE_EXCEEDED, details: "no greeting" }), helloMs);
 
   function end(): void {
     isOver = true;
     clearTimeout(patience);
-    if (from !== null && streams.get(from) === self) streams.delete(from);
+    if (from !== null && streams.get(nameOf(from)) === self) streams.delete(nameOf(from));
   }
 
   const self: Visit = {
@@ -97,23 +101,25 @@ function visit(stream: Stream, { log, helloTo, onParcel, onUnreadableEntry, stre
       end();
       counts.refused++;
       // Said once per stream, and whoever opens many is slowed down by that.
-      log.warn({ peer: from, from: stream.getPeer(), reason: details }, "sends a stream away");
+      log.warn(
+        { peer: from === null ? null : nameOf(from), from: stream.getPeer(), reason: details },
+        "sends a stream away",
+      );
       stream.emit("error", { code, details } satisfies Partial<ServerErrorResponse>);
     },
   };
 
   function greet(message: Buffer): void {
     const theirs = decodeGreeting(message);
-    const ours = helloTo(theirs.nodeId);
-    if (ours === null) {
-      return self.dismiss({ code: status.FAILED_PRECONDITION, details: `no node ${theirs.nodeId} is known here` });
+    const ours = answerTo(theirs);
+    const details = typeof ours === "string" ? ours : disagreement(theirs, ours);
+    if (typeof ours === "string" || details !== null) {
+      return self.dismiss({ code: status.FAILED_PRECONDITION, details: details ?? "" });
     }
-    const difference = disagreement(theirs, ours);
-    if (difference !== null) return self.dismiss({ code: status.FAILED_PRECONDITION, details: difference });
     clearTimeout(patience);
-    from = theirs.nodeId;
-    const older = streams.get(from);
-    streams.set(from, self);
+    from = { region: theirs.regionId, node: theirs.nodeId };
+    const older = streams.get(nameOf(from));
+    streams.set(nameOf(from), self);
     older?.dismiss({ code: status.ABORTED, details: "a newer stream of the same node" });
     stream.write(encodeGreetingAnswer(ours));
   }
@@ -125,7 +131,7 @@ function visit(stream: Stream, { log, helloTo, onParcel, onUnreadableEntry, stre
       else onParcel(from, decodeParcel(message));
     } catch (error) {
       const { message: details } = error as Error;
-      if (error instanceof UnknownEntryError) onUnreadableEntry(error);
+      if (error instanceof UnknownEntryError && from !== null) onUnreadableEntry(from, error);
       self.dismiss({
         code: error instanceof UnknownKindError ? status.UNIMPLEMENTED : status.INVALID_ARGUMENT,
         details,

@@ -4,23 +4,36 @@
 
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import type { ForwardedRequest, RaftMessage, RequestAnswer } from "../actors/messages.ts";
+import type { RegionMessage } from "../actors/ballots.ts";
+import type { ForwardedRequest, RaftMessage, SendingReply } from "../actors/messages.ts";
 import { decodeGreetingAnswer, encodeGreeting, type Hello } from "./codec-peer.ts";
 import { disagreement } from "./peers-hello.ts";
-import { dialOptions, encodeInParts, exchange, helloMs, pendingBytesMax } from "./peers-wire.ts";
-import type { Peer } from "./settings.ts";
+import { dialOptions, encodeInParts, exchange, helloMs, itemsOf, pendingBytesMax } from "./peers-wire.ts";
+import type { Address } from "./settings.ts";
 
 export interface Link {
   readonly tell: (message: RaftMessage) => void;
   readonly forward: (requests: readonly ForwardedRequest[]) => void;
-  readonly reply: (answers: readonly RequestAnswer[]) => void;
-  readonly inspect: () => { readonly up: boolean; readonly dropped: number; readonly pendingBytes: number };
+  readonly reply: (answers: readonly SendingReply[]) => void;
+  /** To a node of another region. */
+  readonly say: (message: RegionMessage) => void;
+  /** Hangs up, and dials again only if it is woken, or after a long time: somebody else speaks to the same node. */
+  readonly rest: () => void;
+  readonly wake: () => void;
+  readonly inspect: () => {
+    readonly up: boolean;
+    readonly resting: boolean;
+    readonly dropped: number;
+    readonly pendingBytes: number;
+  };
   /** Sends what is waiting, and hangs up. */
   readonly close: () => Promise<void>;
 }
 
 interface LinkOptions {
-  readonly peer: Peer;
+  readonly address: Address;
+  /** Whom it leads to, for the log. */
+  readonly name: string;
   readonly hello: Hello;
   readonly log: Logger;
   readonly onUp: (theirs: Hello) => void;
@@ -30,6 +43,8 @@ interface LinkOptions {
 const redialMs = { min: 50, max: 1_000, afterDisagreement: 5_000 } as const;
 /** A stream that has lasted for so long was a good one: the next is dialled without delay. */
 const steadyMs = 5_000;
+/** A link that rests looks so seldom whether its address leads to another node by now. */
+const restMs = 60_000;
 /** How long what is waiting may take at a clean stop. */
 const farewellMs = 500;
 
@@ -45,20 +60,22 @@ interface Attempt {
 interface Outgoing {
   raft: RaftMessage[];
   requests: ForwardedRequest[];
-  answers: RequestAnswer[];
+  answers: SendingReply[];
+  regional: RegionMessage[];
 }
 
-const nothing = (): Outgoing => ({ raft: [], requests: [], answers: [] });
+const nothing = (): Outgoing => ({ raft: [], requests: [], answers: [], regional: [] });
 
-const targetOf = ({ host, port }: Peer): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+const targetOf = ({ host, port }: Address): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
-export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link {
+export function openLink({ address, name, hello, log, onUp, onDown }: LinkOptions): Link {
   let speaking: Attempt | null = null;
   let hangUp: () => void = () => undefined;
   let outgoing = nothing();
   let scheduled = false;
   let dropped = 0;
   let closed = false;
+  let resting = false;
   let redial: NodeJS.Timeout | null = null;
   let failures = 0;
   let upAt = 0;
@@ -69,12 +86,14 @@ export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link 
   }
 
   function tryOnce(): void {
-    hangUp = dial(peer, hello, {
+    redial = null;
+    hangUp = dial(address, hello, {
       up: (attempt, theirs) => {
         speaking = attempt;
+        resting = false;
         upAt = performance.now();
         complaint = null;
-        log.info({ peer: peer.nodeId }, "speaks to a node");
+        log.info({ peer: name, nodeId: theirs.nodeId }, "speaks to a node");
         onUp(theirs);
       },
       down: (reason, isDisagreement) => {
@@ -84,9 +103,11 @@ export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link 
         }
         speaking = null;
         outgoing = nothing();
-        // Said once for as long as it stays the same; it is tried again all the time.
-        if (reason !== complaint && !closed) log.warn({ peer: peer.nodeId, reason }, "does not reach a node");
-        complaint = reason;
+        if (resting) return dialNext(restMs);
+        // It is tried again all the time, and said once: how a node is out of reach changes with every attempt.
+        const subject = isDisagreement ? reason : "out of reach";
+        if (subject !== complaint && !closed) log.warn({ peer: name, reason }, "does not reach a node");
+        complaint = subject;
         const backoffMs = Math.min(redialMs.max, redialMs.min * 2 ** failures++) * (1 + Math.random() / 4);
         dialNext(isDisagreement ? redialMs.afterDisagreement : Math.min(redialMs.max, backoffMs));
       },
@@ -98,14 +119,14 @@ export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link 
     const parcel = outgoing;
     outgoing = nothing();
     const attempt = speaking;
-    const items = parcel.raft.length + parcel.requests.length + parcel.answers.length;
+    const items = itemsOf(parcel);
     if (attempt === null || items === 0) return;
     if (attempt.pendingBytes > pendingBytesMax) {
       dropped += items;
       return;
     }
     const { messages, tooLarge } = encodeInParts(parcel);
-    if (tooLarge > 0) log.error({ peer: peer.nodeId, tooLarge }, "dropped what is too large for one message");
+    if (tooLarge > 0) log.error({ peer: name, tooLarge }, "dropped what is too large for one message");
     dropped += tooLarge;
     for (const message of messages) {
       attempt.pendingBytes += message.length;
@@ -137,7 +158,24 @@ export function openLink({ peer, hello, log, onUp, onDown }: LinkOptions): Link 
     reply: (answers) => {
       if (mayAdd(answers.length)) outgoing.answers.push(...answers);
     },
-    inspect: () => ({ up: speaking !== null, dropped, pendingBytes: speaking?.pendingBytes ?? 0 }),
+    say: (message) => {
+      if (mayAdd(1)) outgoing.regional.push(message);
+    },
+    rest: () => {
+      if (resting || closed) return;
+      resting = true;
+      if (redial === null) return hangUp();
+      clearTimeout(redial);
+      dialNext(restMs);
+    },
+    wake: () => {
+      if (!resting || closed) return;
+      resting = false;
+      if (redial === null) return;
+      clearTimeout(redial);
+      tryOnce();
+    },
+    inspect: () => ({ up: speaking !== null, resting, dropped, pendingBytes: speaking?.pendingBytes ?? 0 }),
     close: async () => {
       flush();
       closed = true;
@@ -155,8 +193,8 @@ interface AttemptEvents {
 }
 
 /** Dials and greets. Returns how to end it. */
-function dial(peer: Peer, hello: Hello, { up, down }: AttemptEvents): () => void {
-  const client = new Client(targetOf(peer), credentials.createInsecure(), dialOptions);
+function dial(address: Address, hello: Hello, { up, down }: AttemptEvents): () => void {
+  const client = new Client(targetOf(address), credentials.createInsecure(), dialOptions);
   const { path, requestSerialize, responseDeserialize } = exchange;
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
   const attempt: Attempt = { client, stream, pendingBytes: 0 };

@@ -55,19 +55,27 @@ export const listenOptions: ChannelOptions = {
 /** The parcel as messages of which none is too large; items that are too large by themselves are left out and counted. */
 export function encodeInParts(parcel: Parcel): { messages: Buffer[]; tooLarge: number } {
   const whole = encodeParcel(parcel);
-  const { raft, requests, answers } = parcel;
-  const items = raft.length + requests.length + answers.length;
+  const { raft, requests, answers, regional } = parcel;
+  const items = itemsOf(parcel);
   if (whole.length <= messageBytesAim) return { messages: [whole], tooLarge: 0 };
   if (items === 1)
     return whole.length <= messageBytesMax ? { messages: [whole], tooLarge: 0 } : { messages: [], tooLarge: 1 };
   const halves = [0, 1].map((half) =>
-    encodeInParts({ raft: halfOf(raft, half), requests: halfOf(requests, half), answers: halfOf(answers, half) }),
+    encodeInParts({
+      raft: halfOf(raft, half),
+      requests: halfOf(requests, half),
+      answers: halfOf(answers, half),
+      regional: halfOf(regional, half),
+    }),
   );
   return {
     messages: halves.flatMap(({ messages }) => messages),
     tooLarge: halves.reduce((sum, { tooLarge }) => sum + tooLarge, 0),
   };
 }
+
+export const itemsOf = ({ raft, requests, answers, regional }: Parcel): number =>
+  raft.length + requests.length + answers.length + regional.length;
 
 /** The first half of a list, or the second. */
 function halfOf<Item>(items: readonly Item[], half: number): readonly Item[] {

@@ -1,45 +1,69 @@
-// The other nodes of this region, as an actor. Every node dials every other; what this node has to say to another travels on
-// the stream that it dialled, what the other says on the other's. A link is up while this node can speak.
+// The other nodes, as an actor. Every node dials every other of its region, and every address of other regions that it is told
+// of; what this node has to say to another travels on the stream that it dialled, what the other says on the other's. A link is
+// up while this node can speak.
 
+import type { RemoteNode } from "../actors/ballots.ts";
 import type { NodeId } from "../actors/scalars.ts";
-import type { Parcel } from "./codec-peer.ts";
+import { MalformedError } from "./codec.ts";
+import type { Hello, Parcel } from "./codec-peer.ts";
 import { type Door, openDoor } from "./peers-door.ts";
-import { helloTo } from "./peers-hello.ts";
+import { helloTo, helloToRegion } from "./peers-hello.ts";
 import { type Link, openLink } from "./peers-link.ts";
+import { openRegionLinks, type RegionLinks } from "./peers-regions.ts";
 import type { Mail, Resident, Surroundings } from "./resident.ts";
 import type { Peer } from "./settings.ts";
 
 /** Listens on REGION_PORT, also if no other node is configured, and begins to dial the others. */
 export async function startPeers(surroundings: Surroundings<"peers">): Promise<Resident<"peers">> {
   const { settings, log, post, fail } = surroundings;
+  const { regionId: ownRegion, regions } = settings.config.cluster;
   const known = new Set<NodeId>(settings.peers.map(({ nodeId }) => nodeId));
 
-  function deliver(from: NodeId, { raft, requests, answers }: Parcel): void {
-    for (const message of raft) post("raft", { type: "received", from, message });
-    if (requests.length > 0) post("gateway", { type: "forwarded", from, requests });
-    if (answers.length > 0) post("gateway", { type: "replied", from, answers });
+  function answerTo({ nodeId: node, regionId: region }: Hello): Hello | string {
+    if (region === ownRegion) return known.has(node) ? helloTo(node, settings) : `no node ${node} is known here`;
+    if (regions.includes(region)) return helloToRegion({ region, node }, settings);
+    return `no region ${region} is known here; the regions are ${regions.join(", ")}`;
+  }
+
+  function deliver(from: RemoteNode, { raft, requests, answers, regional }: Parcel): void {
+    const isOurs = from.region === ownRegion;
+    if (isOurs ? regional.length > 0 : raft.length + requests.length + answers.length > 0) {
+      throw new MalformedError("nodes of one region, and nodes of two, do not say such things to each other");
+    }
+    const { node } = from;
+    for (const message of raft) post("raft", { type: "received", from: node, message });
+    if (requests.length > 0) post("gateway", { type: "forwarded", from: node, requests });
+    if (answers.length > 0) post("gateway", { type: "replied", from: node, answers });
+    for (const message of regional) post("region", { type: "told", from, message });
   }
 
   const door = await openDoor({
     address: settings.regionAddress,
     log,
-    helloTo: (node) => (known.has(node) ? helloTo(node, settings) : null),
+    answerTo,
     onParcel: deliver,
-    onUnreadableEntry: (error) =>
-      fail(new Error(`${error.message}; a newer version is needed to be a member of this cluster`, { cause: error })),
+    onUnreadableEntry: ({ region }, error) => {
+      // What another region says is no entry of this one's log.
+      if (region !== ownRegion) return;
+      fail(new Error(`${error.message}; a newer version is needed to be a member of this cluster`, { cause: error }));
+    },
   });
 
   const links = new Map<NodeId, Link>();
+  let regionLinks: RegionLinks | null = null;
   let stopped = false;
   // Whoever started this must know that it runs before the first letter comes.
   setImmediate(() => {
-    if (!stopped) for (const peer of settings.peers) links.set(peer.nodeId, link(peer));
+    if (stopped) return;
+    for (const peer of settings.peers) links.set(peer.nodeId, link(peer));
+    regionLinks = openRegionLinks(surroundings);
   });
 
   function link(peer: Peer): Link {
     const { nodeId: node, host } = peer;
     return openLink({
-      peer,
+      address: peer,
+      name: node,
       hello: helloTo(node, settings),
       log,
       onUp: ({ clientPort }) => post("gateway", { type: "link", node, clientAddress: `${host}:${clientPort}` }),
@@ -48,27 +72,29 @@ export async function startPeers(surroundings: Surroundings<"peers">): Promise<R
   }
 
   function receive(letter: Mail<"peers">): void {
-    const to = links.get(letter.to);
-    if (to === undefined) return;
     switch (letter.type) {
       case "send":
-        to.tell(letter.message);
+        links.get(letter.to)?.tell(letter.message);
         break;
       case "forward":
-        to.forward(letter.requests);
+        links.get(letter.to)?.forward(letter.requests);
         break;
       case "reply":
-        to.reply(letter.answers);
+        links.get(letter.to)?.reply(letter.answers);
+        break;
+      case "tell":
+        regionLinks?.tell(letter.to, letter.message);
         break;
     }
   }
 
+  const allLinks = (): readonly Link[] => [...links.values(), ...(regionLinks?.all ?? [])];
   return {
     receive,
-    inspect: () => inspect(door, [...links.values()]),
+    inspect: () => ({ ...inspect(door, allLinks()), regionLinksUp: regionLinks?.up() ?? 0 }),
     stop: async () => {
       stopped = true;
-      await Promise.all([...links.values()].map((each) => each.close()));
+      await Promise.all(allLinks().map((each) => each.close()));
       door.close();
     },
   };
@@ -82,6 +108,7 @@ function inspect(door: Door, links: readonly Link[]): Readonly<Record<string, nu
   return {
     port: door.port,
     linksUp: sum(({ up }) => (up ? 1 : 0)),
+    linksResting: sum(({ resting }) => (resting ? 1 : 0)),
     messagesDropped: sum(({ dropped }) => dropped),
     pendingBytes: sum(({ pendingBytes }) => pendingBytes),
     streamsOpen: open,

@@ -5,6 +5,7 @@ import { millis, nodeId, regionId } from "../actors/scalars.ts";
 import type { Address, Settings } from "./settings.ts";
 import { readFlags } from "./settings-flags.ts";
 import { listenAddress } from "./settings-kinds.ts";
+import { regionsOf, relations } from "./settings-relations.ts";
 import {
   type AddressFlag,
   addressFlags,
@@ -22,9 +23,6 @@ export type Reading =
   | { readonly problems: readonly string[] }
   | { readonly help: string }
   | { readonly version: string };
-
-/** The most voters of a region: more make every write slower and survive hardly more. */
-const votersMax = 7;
 
 /** The values read so far, who gave each, and what is wrong. */
 interface Draft {
@@ -135,78 +133,6 @@ const isEverywhere = ({ host }: Address): boolean => host === "0.0.0.0" || host 
 const collides = (one: Address, other: Address): boolean =>
   one.port === other.port && one.port !== 0 && (one.host === other.host || isEverywhere(one) || isEverywhere(other));
 
-/** What must hold between settings. A problem is reported under the first name, and only if all of them could be read. */
-const relations: readonly {
-  readonly of: readonly Variable[];
-  readonly holds: (values: Values) => boolean;
-  readonly says: (values: Values) => string;
-}[] = [
-  {
-    of: ["RAFT_ELECTION_TIMEOUT_MS", "RAFT_HEARTBEAT_INTERVAL_MS"],
-    holds: (v) => v.RAFT_ELECTION_TIMEOUT_MS >= 5 * v.RAFT_HEARTBEAT_INTERVAL_MS,
-    says: (v) =>
-      `${v.RAFT_ELECTION_TIMEOUT_MS} is too short; it must be at least 5 × RAFT_HEARTBEAT_INTERVAL_MS = ${5 * v.RAFT_HEARTBEAT_INTERVAL_MS}`,
-  },
-  {
-    of: ["LOCK_MIN_TIMEOUT_MS", "LOCK_DEFAULT_TIMEOUT_MS"],
-    holds: (v) => v.LOCK_MIN_TIMEOUT_MS <= v.LOCK_DEFAULT_TIMEOUT_MS,
-    says: (v) => `${v.LOCK_MIN_TIMEOUT_MS} is above LOCK_DEFAULT_TIMEOUT_MS = ${v.LOCK_DEFAULT_TIMEOUT_MS}`,
-  },
-  {
-    of: ["LOCK_DEFAULT_TIMEOUT_MS", "LOCK_MAX_TIMEOUT_MS"],
-    holds: (v) => v.LOCK_DEFAULT_TIMEOUT_MS <= v.LOCK_MAX_TIMEOUT_MS,
-    says: (v) => `${v.LOCK_DEFAULT_TIMEOUT_MS} is above LOCK_MAX_TIMEOUT_MS = ${v.LOCK_MAX_TIMEOUT_MS}`,
-  },
-  {
-    of: ["LOCK_MIN_TIMEOUT_MS", "LEASE_MAX_TTL_MS"],
-    holds: (v) => v.LOCK_MIN_TIMEOUT_MS <= v.LEASE_MAX_TTL_MS,
-    says: (v) => `${v.LOCK_MIN_TIMEOUT_MS} is above LEASE_MAX_TTL_MS = ${v.LEASE_MAX_TTL_MS}`,
-  },
-  {
-    // A client counts on ttl·(1−ρ) − ε: nothing would be left of a shorter life.
-    of: ["LOCK_MIN_TIMEOUT_MS", "CLOCK_ALLOWANCE_MS", "CLOCK_RATE_ERROR_MAX"],
-    holds: (v) => v.LOCK_MIN_TIMEOUT_MS * (1 - v.CLOCK_RATE_ERROR_MAX) > v.CLOCK_ALLOWANCE_MS,
-    says: (v) =>
-      `${v.LOCK_MIN_TIMEOUT_MS} leaves a client nothing; it must be above CLOCK_ALLOWANCE_MS / (1 − CLOCK_RATE_ERROR_MAX) = ${Math.ceil(v.CLOCK_ALLOWANCE_MS / (1 - v.CLOCK_RATE_ERROR_MAX))}`,
-  },
-  {
-    of: ["INFLIGHT_BYTES_MAX", "REQUEST_BYTES_MAX"],
-    holds: (v) => v.INFLIGHT_BYTES_MAX >= v.REQUEST_BYTES_MAX,
-    says: (v) => `${v.INFLIGHT_BYTES_MAX} is below REQUEST_BYTES_MAX = ${v.REQUEST_BYTES_MAX}`,
-  },
-  {
-    // A node that has restored its snapshot and no more believes itself that far behind; what enters there is not too old.
-    of: ["REQUESTS_REMEMBERED", "SNAPSHOT_ENTRIES", "INFLIGHT_MAX"],
-    holds: (v) => v.REQUESTS_REMEMBERED >= v.SNAPSHOT_ENTRIES + v.INFLIGHT_MAX,
-    says: (v) =>
-      `${v.REQUESTS_REMEMBERED} is too few; it must be at least SNAPSHOT_ENTRIES + INFLIGHT_MAX = ${v.SNAPSHOT_ENTRIES + v.INFLIGHT_MAX}`,
-  },
-  {
-    of: ["RAFT_PEERS", "NODE_ID"],
-    holds: (v) => v.RAFT_PEERS.every((peer) => peer.nodeId !== v.NODE_ID),
-    says: (v) => `names this node itself, ${v.NODE_ID}; list only the other nodes`,
-  },
-  {
-    of: ["RAFT_PEERS"],
-    holds: (v) => repeated(v.RAFT_PEERS.map((peer) => peer.nodeId)) === null,
-    says: (v) => `names ${repeated(v.RAFT_PEERS.map((peer) => peer.nodeId))} twice`,
-  },
-  {
-    of: ["RAFT_PEERS"],
-    holds: (v) => repeated(v.RAFT_PEERS.map(({ host, port }) => `${host}:${port}`)) === null,
-    says: (v) => `gives two nodes one address, ${repeated(v.RAFT_PEERS.map(({ host, port }) => `${host}:${port}`))}`,
-  },
-  {
-    of: ["RAFT_PEERS"],
-    holds: (v) => v.RAFT_PEERS.length < votersMax,
-    says: (v) =>
-      `${v.RAFT_PEERS.length} peers and this node are more than ${votersMax} voters; name at most ${votersMax - 1}`,
-  },
-];
-
-const repeated = (words: readonly string[]): string | null =>
-  words.find((word, place) => words.indexOf(word) < place) ?? null;
-
 function settingsOf(
   values: Values,
   addresses: Addresses,
@@ -218,6 +144,7 @@ function settingsOf(
       cluster: {
         clusterId: values.CLUSTER_ID,
         regionId: regionId(values.REGION_ID),
+        regions: regionsOf(values),
         voters: [ownId, ...values.RAFT_PEERS.map((peer) => peer.nodeId)].sort(),
         clockRateErrorMax: values.CLOCK_RATE_ERROR_MAX,
         clockAllowanceMs: millis(values.CLOCK_ALLOWANCE_MS),
@@ -243,6 +170,7 @@ function settingsOf(
     },
     ...addresses,
     peers: values.RAFT_PEERS,
+    regionPeers: values.REGION_PEERS,
     dataDir: values.DATA_DIR,
     logLevel: values.LOG_LEVEL,
     lockMsDefault: millis(values.LOCK_DEFAULT_TIMEOUT_MS),

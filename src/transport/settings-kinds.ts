@@ -1,8 +1,8 @@
 // The kinds of values that a setting may have: which texts each accepts, in words and in code. None of them throws.
 
 import { isIP } from "node:net";
-import { nodeId } from "../actors/scalars.ts";
-import type { Address, Peer } from "./settings.ts";
+import { nodeId, regionId } from "../actors/scalars.ts";
+import type { Address, Peer, RegionPeer } from "./settings.ts";
 
 /** A kind of value: which texts it accepts, in words, and what it makes of one. A problem continues "NAME: …". */
 export interface Kind<Value> {
@@ -82,31 +82,37 @@ export const listenAddress: Kind<Address> = kind(
   (text) => readAddress(text, { hostWhenNone: "0.0.0.0", portMin: 0 }),
 );
 
-export const peers: Kind<readonly Peer[]> = {
-  accepts: "a list nodeId:host:port,… of the other nodes of this region; an IPv6 host stands in [brackets]",
+/** A list of names with addresses, `name:host:port,…`. */
+const named = <Item>(
+  { name, whose }: { name: string; whose: string },
+  itemOf: (name: string, address: Address) => Item,
+): Kind<readonly Item[]> => ({
+  accepts: `a list ${name}:host:port,… of ${whose}; an IPv6 host stands in [brackets]`,
   parse: (text) => {
-    const read: Peer[] = [];
+    const read: Item[] = [];
     const wrong: string[] = [];
     for (const part of text.split(",").map((piece) => piece.trim())) {
       if (part === "") continue;
       const colon = part.indexOf(":");
-      const name = part.slice(0, Math.max(colon, 0));
+      const given = part.slice(0, Math.max(colon, 0));
       const address = readAddress(part.slice(colon + 1), { hostWhenNone: null, portMin: 1 });
-      if (isId(name) && address !== null) read.push({ nodeId: nodeId(name), ...address });
+      if (isId(given) && address !== null) read.push(itemOf(given, address));
       else wrong.push(quoted(part));
     }
     if (wrong.length === 0) return { value: read };
     const are = wrong.length === 1 ? "is" : "are";
     return {
-      problem: `${wrong.join(", ")} ${are} not nodeId:host:port; nodeId is ${id.accepts}, port is from 1 to 65535, an IPv6 host stands in [brackets]`,
+      problem: `${wrong.join(", ")} ${are} not ${name}:host:port; ${name} is ${id.accepts}, port is from 1 to 65535, an IPv6 host stands in [brackets]`,
     };
   },
-};
+});
 
-export const nothingYet: Kind<null> = {
-  accepts: "nothing yet",
-  parse: (text) =>
-    text === ""
-      ? { value: null }
-      : { problem: "several regions are not served yet; leave it empty, and this node serves its own region alone" },
-};
+export const peers: Kind<readonly Peer[]> = named(
+  { name: "nodeId", whose: "the other nodes of this region" },
+  (name, address) => ({ nodeId: nodeId(name), ...address }),
+);
+
+export const regionPeers: Kind<readonly RegionPeer[]> = named(
+  { name: "regionId", whose: "the nodes of the other regions" },
+  (name, address) => ({ regionId: regionId(name), ...address }),
+);

@@ -11,10 +11,10 @@ import {
   type Kind,
   kibi,
   mebi,
-  nothingYet,
   oneOf,
   path,
   peers,
+  regionPeers,
   whole,
 } from "./settings-kinds.ts";
 
@@ -50,7 +50,11 @@ export const table = {
   REGION_PORT: row(whole(0, 65_535), "9091", "traffic between nodes and regions"),
   LISTEN_HOST: row(host, "0.0.0.0", "the interface that all three listen on; 0.0.0.0 is all of them"),
   RAFT_PEERS: row(peers, "", "the other nodes of this region; empty: this node is a cluster of its own"),
-  REGION_PEERS: row(nothingYet, "", "the other regions; not served yet"),
+  REGION_PEERS: row(
+    regionPeers,
+    "",
+    "the nodes of the other regions, several entries to a region; empty: this region is alone",
+  ),
   RAFT_ELECTION_TIMEOUT_MS: row(
     whole(50, 60_000),
     "500",

@@ -2,7 +2,7 @@
 // the rest is for those who open sockets and files.
 
 import type { Config } from "../actors/config.ts";
-import type { Millis, NodeId } from "../actors/scalars.ts";
+import type { Millis, NodeId, RegionId } from "../actors/scalars.ts";
 
 /** Where to listen, or whom to call. */
 export interface Address {
@@ -15,6 +15,11 @@ export interface Peer extends Address {
   readonly nodeId: NodeId;
 }
 
+/** Where a node of another region is called; its name it says itself. */
+export interface RegionPeer extends Address {
+  readonly regionId: RegionId;
+}
+
 export interface Settings {
   readonly config: Config;
   /** gRPC for clients. */
@@ -24,6 +29,7 @@ export interface Settings {
   /** gRPC between nodes and regions. */
   readonly regionAddress: Address;
   readonly peers: readonly Peer[];
+  readonly regionPeers: readonly RegionPeer[];
   readonly dataDir: string;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   /** The life of a lock of the stateless call, and of leases. A ttl outside is clamped or refused, as its interface says. */

@@ -1,6 +1,7 @@
 // The snapshots of a node: the one it has, which it restores its lock table from and sends to others, the one it is taking, and
 // the one it is being sent.
 
+import { noBallot } from "../actors/ballots.ts";
 import type { LockToStorage, RaftToStorage, SnapshotPosition, SnapshotSlice } from "../actors/messages.ts";
 import { fencingToken, leaseId, logIndex, term } from "../actors/scalars.ts";
 import { chunkOf } from "./codec-snapshot.ts";
@@ -38,11 +39,12 @@ const emptySlice: SnapshotSlice = {
   position: { index: logIndex(0), term: term(0) },
   slice: 0,
   last: true,
-  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0) },
+  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0), round: 0, floor: noBallot, leaseNumbers: [] },
   leases: [],
   locks: [],
   outcomes: [],
   ended: [],
+  acceptors: [],
 };
 
 export function openSnapshotStore(options: StoreOptions): SnapshotStore {

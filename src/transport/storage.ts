@@ -19,7 +19,8 @@ import { watchRoom } from "./storage-room.ts";
 export async function startStorage(surroundings: Surroundings<"storage">): Promise<Resident<"storage">> {
   const { settings, fail } = surroundings;
   const { cluster, node } = settings.config;
-  const identity = { clusterId: cluster.clusterId, regionId: cluster.regionId, nodeId: node.nodeId };
+  const { clusterId, regionId, regions } = cluster;
+  const identity = { clusterId, regionId, nodeId: node.nodeId, regions };
   const directory = await openDataDirectory(settings.dataDir, identity, fail);
   let database: StorageDatabase | null = null;
   try {

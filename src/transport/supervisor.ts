@@ -16,7 +16,7 @@ const stopMsMax = 10_000;
 /** Under npm, Ctrl-C arrives twice: from the terminal, and passed on by npm. A signal so soon after the first is the same one. */
 const sameSignalMs = 300;
 /** How long threads may take to end before the process is killed. */
-const endMsMax = 2_000;
+const endMsMax = 10_000;
 const pollMs = 5;
 const healthMs = 1_000;
 /** After so many unanswered questions in a row, one a `healthMs`, a thread is called stuck, or the node is stopped. Questions are

@@ -207,6 +207,7 @@ export function prepare(
         cluster: {
           clusterId: "explored",
           regionId: regionId("here"),
+          regions: [regionId("here")],
           voters: all,
           clockRateErrorMax: 0,
           clockAllowanceMs: millis(spans.allowance),

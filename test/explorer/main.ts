@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { type Configuration, configurations, prepare } from "./configurations.ts";
 import { mutations } from "./mutations.ts";
+import { exploreRegions } from "./regions/report.ts";
 import { explore, type Found, retrace } from "./search.ts";
 import type { Bounds } from "./world.ts";
 
@@ -25,12 +26,13 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
+    regions: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 const usage = `npm run explore -- [--config NAME] [--mutation NAME] [--replay CODE] [--depth N] [--max-states N]
-    [--crashes N] [--losses N] [--repeats N] [--timeouts N] [--beats N] [--terms N] [--json] [--quiet] [--list]`;
+    [--crashes N] [--losses N] [--repeats N] [--timeouts N] [--beats N] [--terms N] [--json] [--quiet] [--list] [--regions]`;
 
 const mutation = mutations.find(({ name }) => name === values.mutation);
 const chosen = values.config ?? mutation?.config;
@@ -87,6 +89,7 @@ function replayCommand({ name }: Configuration, path: readonly number[]): string
 }
 
 if (values.help) console.log(usage);
+else if (values.regions) process.exitCode = exploreRegions({ ...values, states: Number(values["max-states"]) }) ? 0 : 1;
 else if (values.list) list();
 else if (wanted.length === 0)
   refuse(`no configuration ${chosen}; there are ${configurations.map(({ name }) => name).join(", ")}`);

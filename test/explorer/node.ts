@@ -2,6 +2,7 @@
 // one event and has it settle: letters on eager arrows are delivered at once, in the order in which they were said. What
 // matters outside comes back as facts.
 
+import { noBallot } from "../../src/actors/ballots.ts";
 import type { Config } from "../../src/actors/config.ts";
 import type { ActorName, Entry, Envelope, HardState, RaftToStorage } from "../../src/actors/messages.ts";
 import type { RaftState } from "../../src/actors/raft/state.ts";
@@ -285,9 +286,10 @@ const emptySlice = {
   position: { index: logIndex(0), term: term(0) },
   slice: 0,
   last: true,
-  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0) },
+  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0), round: 0, floor: noBallot, leaseNumbers: [] },
   leases: [],
   locks: [],
   outcomes: [],
   ended: [],
+  acceptors: [],
 };

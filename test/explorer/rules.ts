@@ -17,6 +17,13 @@ export function says(command: Command): string {
       return `${command.write.type} ${command.requestId}`;
     case "expire":
       return `expire ${command.lease}/${command.renewals} of term ${command.term}`;
+    case "begin":
+    case "prepare":
+    case "accept":
+    case "beginLease":
+    case "keepLease":
+    case "conclude":
+      return JSON.stringify(command);
   }
 }
 
@@ -159,7 +166,10 @@ export function judgeRead(
   { letter, term }: { letter: RaftToLock; term: number },
 ): void {
   if (letter.type !== "read") return;
-  for (const { requestId } of letter.queries) judgeFloor(history, { node: node.id, requestId, term, what: "read" });
+  for (const query of letter.queries) {
+    const requestId = "requestId" in query ? query.requestId : query.ask;
+    judgeFloor(history, { node: node.id, requestId, term, what: "read" });
+  }
 }
 
 /** The same for renewals that the lease actor acknowledges. */

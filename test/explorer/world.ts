@@ -206,8 +206,9 @@ function judgeSaid(
 function endReads(history: History, node: NodeState, letter: RaftToLock): History {
   if (letter.type !== "read" || node.actors.has("lock")) return history;
   let result = history;
-  for (const { requestId } of letter.queries) {
-    const at = result.clients.findIndex(({ waiting }) => waiting?.requestId === requestId);
+  for (const query of letter.queries) {
+    if (!("requestId" in query)) continue;
+    const at = result.clients.findIndex(({ waiting }) => waiting?.requestId === query.requestId);
     const client = result.clients[at];
     if (client !== undefined) result = withClient(result, at, { next: client.next + 1, waiting: null });
   }

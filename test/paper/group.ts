@@ -1,6 +1,7 @@
 // A small group of nodes on which the rules of the Raft thesis are played: the raft and lock actors as they ship, a disk that
 // flushes at once or when the test says so, and wires that carry a message when the test says so. Nothing else decides.
 
+import { noBallot } from "../../src/actors/ballots.ts";
 import { lock } from "../../src/actors/lock/receive.ts";
 import type { LockState } from "../../src/actors/lock/state.ts";
 import type {
@@ -72,11 +73,12 @@ const emptySlice: SnapshotSlice = {
   position: { index: logIndex(0), term: term(0) },
   slice: 0,
   last: true,
-  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0) },
+  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0), round: 0, floor: noBallot, leaseNumbers: [] },
   leases: [],
   locks: [],
   outcomes: [],
   ended: [],
+  acceptors: [],
 };
 
 const configFor = ({ voters = ["a", "b", "c"], appendEntriesMax = 4 }: Options, id: string) => {

@@ -120,6 +120,7 @@ const configOf = (cluster: Cluster, node: Node): Config => ({
   cluster: {
     clusterId: "traced",
     regionId: regionId("here"),
+    regions: [regionId("here")],
     voters: [...cluster.nodes.keys()].map(nodeId),
     clockRateErrorMax: 0.01,
     clockAllowanceMs: millis(50),

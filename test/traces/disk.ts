@@ -1,6 +1,7 @@
 // The `storage` actor of a trace, flushed by hand: what raft and lock ask it to keep is durable only when the script says
 // `flush`, and only then is anything answered or released. A crash loses whatever has not been flushed.
 
+import { noBallot } from "../../src/actors/ballots.ts";
 import type {
   Entry,
   Envelope,
@@ -47,11 +48,12 @@ const emptySlice: SnapshotSlice = {
   position: nowhere,
   slice: 0,
   last: true,
-  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0) },
+  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0), round: 0, floor: noBallot, leaseNumbers: [] },
   leases: [],
   locks: [],
   outcomes: [],
   ended: [],
+  acceptors: [],
 };
 
 export const blankDisk = (): Disk => ({

@@ -77,6 +77,13 @@ function commandText(command: Command): string {
       return `expire lease ${leaseText(command.lease)} if in term ${command.term} and renewed ${command.renewals} times`;
     case "write":
       return `${operationText(command.write)} [${command.requestId}]`;
+    case "begin":
+    case "prepare":
+    case "accept":
+    case "beginLease":
+    case "keepLease":
+    case "conclude":
+      return fieldsText({ ...command });
   }
 }
 
@@ -133,7 +140,8 @@ function sliceText({ position, slice, last, counters, leases, locks, outcomes, e
   const held = locks.map(({ lock, owner, token }) => `${lock} held by ${owner} with token ${token}`).join(", ");
   const rest = `${leases.length} leases, ${outcomes.length} outcomes, ${ended.length} ended grants`;
   const place = `part ${slice + 1}${last ? ", the last," : ""} of snapshot ${plain(position, "")}`;
-  return `${place} with counters ${plain(counters, "")}: ${held || "no locks"}; ${rest}`;
+  const { fencingToken, leaseId } = counters;
+  return `${place} with counters ${plain({ fencingToken, leaseId }, "")}: ${held || "no locks"}; ${rest}`;
 }
 
 /** Wordings of letters inside a node and between gateways; all others are told by their fields. */

@@ -1,7 +1,6 @@
-import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Entry, ForwardedRequest, RaftMessage, RequestAnswer, SnapshotSlice } from "../../src/actors/messages.ts";
+import type { Entry } from "../../src/actors/messages.ts";
 import { logIndex, nodeId, term } from "../../src/actors/scalars.ts";
 import {
   decodeEntry,
@@ -15,129 +14,16 @@ import {
 import { decodeParcel, encodeParcel } from "../../src/transport/codec-peer.ts";
 import { decodeSlice, encodeSlice } from "../../src/transport/codec-snapshot.ts";
 import { checkedBody, withChecksum } from "../../src/transport/codec-wire.ts";
+import { fc } from "../fast-check.ts";
+import { answer, entry, raftMessage, request, slice } from "./arbitrary-letters.ts";
+import { regionMessage } from "./arbitrary-regions.ts";
 
 const test = suite("transport/codec");
 
-// Words and numbers as letters have them: any text that UTF-8 can carry, any count that a double holds.
-const word = fc.string({ unit: "grapheme", maxLength: 80 });
-const count = fc.maxSafeNat();
-const span = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
-const just = <Type extends string>(type: Type) => fc.constant(type);
-
-const holder = fc.record({ owner: word, lease: count, token: count, ttl: count, grantedAt: count, remaining: span });
-const ending = fc.constantFrom("released", "expired");
-const write = fc.oneof(
-  fc.record({ type: just("openLease"), owner: word, ttl: count }),
-  fc.record({
-    type: just("acquire"),
-    lock: word,
-    owner: word,
-    under: fc.oneof(fc.record({ lease: count }), fc.record({ ttl: count })),
-    askedAt: count,
-  }),
-  fc.record({
-    type: just("release"),
-    lock: word,
-    grant: fc.record({ lease: count, token: count, owner: word }, { requiredKeys: [] }),
-  }),
-);
-const command = fc.oneof(
-  fc.record({ type: just("noop") }),
-  fc.record({ type: just("write"), requestId: word, bornAt: count, write }),
-  fc.record({ type: just("expire"), lease: count, renewals: count, term: count }),
-);
-const entry = fc.record({ index: count, term: count, command }) as unknown as fc.Arbitrary<Entry>;
-const outcome = fc.oneof(
-  fc.record({ type: fc.constantFrom("leaseOpened", "leaseRenewed"), lease: count, ttl: count }),
-  fc.record({ type: just("granted"), lease: count, token: count, ttl: count }),
-  fc.record({ type: just("released"), token: count }),
-  fc.record({
-    type: fc.constantFrom("locked", "held", "staleToken", "heldByAnotherLease", "heldByAnotherOwner"),
-    holder,
-  }),
-  fc.record({ type: fc.constantFrom("free", "notHeld", "grantExpired", "forgotten") }),
-  fc.record({ type: just("grantOver"), token: count, how: ending }),
-  fc.record({ type: fc.constantFrom("leaseUnknown", "leaseEnded"), lease: count }),
-  fc.record({ type: just("leaseOfAnother"), owner: word }),
-);
-const refused = fc.record({
-  type: just("refused"),
-  refusal: fc.constantFrom("no-leader", "unknown-outcome", "overloaded", "disk-full", "stopping"),
-});
-const position = fc.record({ index: count, term: count });
-const chunk = fc
-  .record({
-    position,
-    chunk: fc.nat(1000),
-    bytes: fc.uint8Array({ maxLength: 200 }),
-    checksum: fc.nat(0xffffffff),
-  })
-  .map((part) => ({ ...part, chunks: part.chunk + 1 }));
-const append = fc
-  .record({
-    type: just("appendRequest"),
-    term: fc.constant(Number.MAX_SAFE_INTEGER),
-    previousIndex: fc.nat(),
-    previousTerm: count,
-    entries: fc.array(entry, { maxLength: 5 }),
-    commitIndex: count,
-    round: count,
-    digest: fc.option(fc.record({ index: count, digest: word })),
-  })
-  .map((request) => ({
-    ...request,
-    entries: request.entries.map((each, offset) => ({ ...each, index: request.previousIndex + 1 + offset })),
-  }));
-const raftMessage = fc.oneof(
-  fc.record({ type: just("preVoteRequest"), term: count, lastIndex: count, lastTerm: count }),
-  fc.record({ type: fc.constantFrom("preVoteResponse", "voteResponse"), term: count, granted: fc.boolean() }),
-  fc.record({ type: just("voteRequest"), term: count, lastIndex: count, lastTerm: count, transfer: fc.boolean() }),
-  append,
-  fc.record({
-    type: just("appendResponse"),
-    term: count,
-    round: count,
-    matchIndex: fc.option(count),
-    conflictTerm: count,
-    conflictIndex: count,
-  }),
-  fc.record({ type: just("snapshotRequest"), term: count, chunk }),
-  fc.record({ type: just("snapshotResponse"), term: count, position, next: fc.nat(), installed: fc.boolean() }),
-  fc.record({ type: just("timeoutNow"), term: count, lastIndex: count }),
-) as unknown as fc.Arbitrary<RaftMessage>;
-const request = fc.record({
-  requestId: word,
-  bornAt: count,
-  operation: fc.oneof(
-    write,
-    fc.record({ type: just("renewLease"), lease: count }),
-    fc.record({ type: just("check"), lock: word }),
-  ),
-  bytes: count,
-  budget: span,
-}) as unknown as fc.Arbitrary<ForwardedRequest>;
-const answer = fc.record({
-  requestId: word,
-  answer: fc.oneof(outcome, refused),
-}) as unknown as fc.Arbitrary<RequestAnswer>;
-const slice = fc.record({
-  position,
-  slice: fc.nat(),
-  last: fc.boolean(),
-  counters: fc.record({ fencingToken: count, leaseId: count }),
-  leases: fc.array(fc.record({ id: count, owner: word, ttl: count, renewals: count }), { maxLength: 5 }),
-  locks: fc.array(
-    fc.record({ lock: word, owner: word, lease: count, token: count, grantedAt: count, requestId: word }),
-    { maxLength: 5 },
-  ),
-  outcomes: fc.array(fc.record({ requestId: word, index: count, outcome }), { maxLength: 5 }),
-  ended: fc.array(fc.record({ lock: word, owner: word, lease: count, token: count, how: ending, index: count }), {
-    maxLength: 5,
-  }),
-}) as unknown as fc.Arbitrary<SnapshotSlice>;
-
 /** fast-check makes objects without a prototype now and then; letters are plain. */
 const plain = <Value>(value: Value): Value => structuredClone(value);
+
+const nothing = { raft: [], requests: [], answers: [], regional: [] };
 
 test("an entry comes back from its bytes as it was", () => {
   fc.assert(fc.property(entry, (before) => assert.equal(decodeEntry(encodeEntry(before)), plain(before))));
@@ -155,6 +41,7 @@ test("whatever nodes say to each other comes back as it was", () => {
     raft: fc.array(raftMessage, { maxLength: 4 }),
     requests: fc.array(request, { maxLength: 4 }),
     answers: fc.array(answer, { maxLength: 4 }),
+    regional: fc.array(regionMessage, { maxLength: 4 }),
   });
   fc.assert(
     fc.property(parcel, (before) => {
@@ -183,10 +70,14 @@ test("bytes that are no message are malformed, and nothing worse", () => {
 });
 
 test("a message with a few bytes changed is malformed or another message, and nothing worse", () => {
-  const damaged = fc.tuple(raftMessage, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }));
+  const either = fc.oneof(
+    raftMessage.map((message) => ({ ...nothing, raft: [message] })),
+    regionMessage.map((message) => ({ ...nothing, regional: [message] })),
+  );
+  const damaged = fc.tuple(either, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }));
   fc.assert(
-    fc.property(damaged, ([message, changes]) => {
-      const bytes = encodeParcel({ raft: [message], requests: [], answers: [] });
+    fc.property(damaged, ([parcel, changes]) => {
+      const bytes = encodeParcel(parcel);
       for (const [at, value] of changes) bytes[at % bytes.length] = value;
       attempt(() => decodeParcel(bytes));
     }),
@@ -261,6 +152,14 @@ test("text that UTF-8 cannot carry is not written as something else", () => {
 test("a number that a double cannot hold exactly is malformed", () => {
   const bytes = [8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 16, 1, 26, 0];
   assert.throws(() => decodeEntry(Buffer.from(bytes)), /too large a number/);
+});
+
+test("a span that is no number is malformed", () => {
+  const [asked] = fc.sample(request, { seed: 1, numRuns: 1 });
+  for (const budget of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const bytes = encodeParcel({ ...nothing, requests: [{ ...asked, budget } as never] });
+    assert.throws(() => decodeParcel(bytes), isMalformed, `${budget}`);
+  }
 });
 
 test("a record with one bit changed does not pass its checksum", () => {

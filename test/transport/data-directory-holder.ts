@@ -3,6 +3,7 @@
 import { nodeId, regionId } from "../../src/actors/scalars.ts";
 import { openDataDirectory } from "../../src/transport/data-directory.ts";
 
-const identity = { clusterId: "test", regionId: regionId("default"), nodeId: nodeId("a") };
+const region = regionId("default");
+const identity = { clusterId: "test", regionId: region, nodeId: nodeId("a"), regions: [region] };
 await openDataDirectory(process.argv[2] as string, identity, () => undefined);
 process.kill(process.pid, "SIGKILL");

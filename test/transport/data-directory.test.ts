@@ -4,13 +4,16 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeId, regionId } from "../../src/actors/scalars.ts";
-import { openDataDirectory } from "../../src/transport/data-directory.ts";
+import { type Identity, openDataDirectory } from "../../src/transport/data-directory.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
 import { freshDirectory } from "./surroundings.ts";
 
 const test = suite("transport/data-directory");
 
-const ours = { clusterId: "test", regionId: regionId("default"), nodeId: nodeId("a") };
+const region = regionId("default");
+const names = { clusterId: "test", regionId: region, nodeId: nodeId("a") };
+const ours: Identity = { ...names, regions: [region] };
+const withEu: Identity = { ...names, regions: [region, regionId("eu")] };
 const notLost = (error: Error): void => {
   throw error;
 };
@@ -35,7 +38,7 @@ test("a directory that is missing is created, and says whose it is", async () =>
   const directory = await openAs(path);
   assert.is(directory.inUse, false);
   directory.release();
-  assert.equal(JSON.parse(readFileSync(join(path, "identity.json"), "utf8")), { format: 1, ...ours, inUse: false });
+  assert.equal(JSON.parse(readFileSync(join(path, "identity.json"), "utf8")), { format: 1, ...names, inUse: false });
 });
 
 test("the directory of another node, region or cluster is left alone, and both values are named", async () => {
@@ -59,6 +62,32 @@ test("the directory of another node, region or cluster is left alone, and both v
   assert.equal(contents(path), before);
 });
 
+test("the directory of another set of regions is left alone, and both sets are named", async () => {
+  for (const [made, used, expected] of [
+    [ours, withEu, "belongs to the region default alone, and REGION_ID and REGION_PEERS name the regions default, eu"],
+    [withEu, ours, "belongs to the regions default, eu, and REGION_ID and REGION_PEERS name the region default alone"],
+  ] as const) {
+    const path = freshDirectory();
+    (await openAs(path, made)).release();
+    const before = contents(path);
+    const error = await refusal(path, used);
+    assert.is(error.exitCode, exitCodes.usage);
+    assert.match(error.message, expected);
+    assert.match(error.message, "stop all nodes of all regions");
+    assert.equal(contents(path), before);
+    (await openAs(path, made)).release();
+  }
+});
+
+test("a directory of one of several regions says so in a format that earlier versions do not read", async () => {
+  const path = freshDirectory();
+  const directory = await openAs(path, withEu);
+  directory.markInUse();
+  directory.release();
+  const stored = JSON.parse(readFileSync(join(path, "identity.json"), "utf8"));
+  assert.equal(stored, { format: 2, ...withEu, inUse: true });
+});
+
 test("a directory that holds something else is left alone", async () => {
   const path = freshDirectory();
   mkdirSync(path);
@@ -79,7 +108,8 @@ test("a directory that cannot be created is a clear refusal", async () => {
 test("a directory whose identity cannot be read is damaged", async () => {
   const path = freshDirectory();
   (await openAs(path)).release();
-  for (const text of ["", "{}", "null", '{"format":1']) {
+  const noRegions = JSON.stringify({ format: 2, ...names, inUse: true });
+  for (const text of ["", "{}", "null", '{"format":1', noRegions]) {
     writeFileSync(join(path, "identity.json"), text);
     assert.is((await refusal(path)).exitCode, exitCodes.damagedData, text);
   }
@@ -88,8 +118,8 @@ test("a directory whose identity cannot be read is damaged", async () => {
 test("a directory of a later format is not read", async () => {
   const path = freshDirectory();
   (await openAs(path)).release();
-  writeFileSync(join(path, "identity.json"), JSON.stringify({ format: 2, ...ours, inUse: true }));
-  assert.match((await refusal(path)).message, "has format 2");
+  writeFileSync(join(path, "identity.json"), JSON.stringify({ format: 3, ...names, inUse: true }));
+  assert.match((await refusal(path)).message, "has format 3");
 });
 
 test("two nodes do not share a directory", async () => {

@@ -22,6 +22,7 @@ test("what one turn has to say is cut into messages of bounded size", () => {
     raft: [chunk(600_000), chunk(600_000), chunk(600_000), chunk(2_000_000), chunk(messageBytesMax)],
     requests: [],
     answers: [],
+    regional: [],
   });
   assert.is(messages.length, 4);
   assert.is(tooLarge, 1);

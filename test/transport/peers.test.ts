@@ -1,43 +1,27 @@
 import { connect as connectHttp2 } from "node:http2";
-import { connect, createServer, type Socket } from "node:net";
-import { Client, type ClientDuplexStream, credentials, type StatusObject, status } from "@grpc/grpc-js";
+import { connect } from "node:net";
+import { status } from "@grpc/grpc-js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { RaftMessage } from "../../src/actors/messages.ts";
 import { logIndex, millis, nodeId, requestId, term } from "../../src/actors/scalars.ts";
 import { encodeGreeting, encodeParcel } from "../../src/transport/codec-peer.ts";
-import { startPeers } from "../../src/transport/peers.ts";
 import { helloTo } from "../../src/transport/peers-hello.ts";
 import { exchange } from "../../src/transport/peers-wire.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
 import type { Settings } from "../../src/transport/settings.ts";
-import { type Mailroom, mailroom, settingsOf } from "./surroundings.ts";
+import { freePort, host, openTunnel, start, stranger } from "./streams.ts";
+import { type Mailroom, settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/peers");
 
-const host = "127.0.0.1";
 const voters = ["a", "b"];
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const settings = (node: string, changes: Partial<Settings> & { other: number; port?: number }): Settings => {
   const { other, port = 0, ...rest } = changes;
   const peer = { nodeId: nodeId(node === "a" ? "b" : "a"), host, port: other };
   return settingsOf({ node, voters, regionAddress: { host, port }, peers: [peer], ...rest });
 };
-
-async function start(of: Settings) {
-  const room = mailroom<"peers">(of);
-  const peers = await startPeers(room);
-  return { room, peers, port: Number(peers.inspect().port) };
-}
 
 async function startPair(changes: Partial<Settings> = {}) {
   const portOfB = await freePort();
@@ -55,41 +39,6 @@ async function up({ room }: { room: Mailroom<"peers"> }): Promise<string> {
   const { clientAddress } = await room.letter("gateway", "link");
   assert.type(clientAddress, "string");
   return clientAddress;
-}
-
-/** A stream to a node, opened by somebody who is none. */
-function stranger(
-  port: number,
-  first: Buffer,
-): { ended: Promise<StatusObject>; stream: ClientDuplexStream<Buffer, Buffer>; close: () => void } {
-  const client = new Client(`${host}:${port}`, credentials.createInsecure());
-  const stream = client.makeBidiStreamRequest(exchange.path, exchange.requestSerialize, exchange.responseDeserialize);
-  const ended = new Promise<StatusObject>((resolve) => {
-    stream.on("error", () => undefined);
-    stream.on("status", resolve);
-  });
-  stream.on("data", () => undefined);
-  stream.write(first);
-  return { ended, stream, close: () => client.close() };
-}
-
-/** Stands between two nodes, and can stop to pass anything on without closing. */
-async function openTunnel(target: number) {
-  const sockets: Socket[] = [];
-  const tunnel = { port: 0, frozen: false, close: () => undefined };
-  const server = createServer((near) => {
-    const far = connect(target, host);
-    sockets.push(near, far);
-    near.on("error", () => undefined).on("data", (bytes) => tunnel.frozen || far.write(bytes));
-    far.on("error", () => undefined).on("data", (bytes) => tunnel.frozen || near.write(bytes));
-  });
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  tunnel.port = (server.address() as { port: number }).port;
-  tunnel.close = () => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  };
-  return tunnel;
 }
 
 test("two nodes find each other, and tell where the other serves clients", async () => {
@@ -111,19 +60,20 @@ test("what one node says arrives at the other whole and in order", async () => {
     operation: { type: "check", lock: "l" },
     bytes: 10,
     budget: millis(12.5),
+    sending: 3,
   } as const;
   a.peers.receive({ type: "forward", to: nodeId("b"), requests: [request] });
   b.peers.receive({
     type: "reply",
     to: nodeId("a"),
-    answers: [{ requestId: requestId("r"), answer: { type: "free" } }],
+    answers: [{ requestId: requestId("r"), answer: { type: "free" }, sending: 3 }],
   });
   for (let index = 1; index <= 50; index++) {
     const received = await b.room.letter("raft", "received");
     assert.equal([received.from, received.message.lastIndex], ["a", index]);
   }
   assert.equal(await b.room.letter("gateway", "forwarded"), { type: "forwarded", from: "a", requests: [request] });
-  const answers = [{ requestId: "r", answer: { type: "free" } }];
+  const answers = [{ requestId: "r", answer: { type: "free" }, sending: 3 }];
   assert.equal(await a.room.letter("gateway", "replied"), { type: "replied", from: "b", answers });
   await stop();
 });
@@ -213,6 +163,7 @@ test("garbage at the port is answered or cut off, and reaches no actor", async (
     ],
     requests: [],
     answers: [],
+    regional: [],
   });
   for (const bytes of [greeting, disorder, Buffer.from([18, 0]), Buffer.from([26, 3, 10, 1, 0xff])]) {
     const { ended, stream, close } = stranger(a.port, greeting);

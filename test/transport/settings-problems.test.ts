@@ -1,11 +1,11 @@
 // What a process says of flags and variables that it cannot take, and how it explains itself.
 
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readSettings } from "../../src/transport/read-settings.ts";
 import { addressFlags, documentedRows, flagOf, otherFlags, variables } from "../../src/transport/settings-table.ts";
+import { fc } from "../fast-check.ts";
 import { type Environment, problemsOf, readAs, settingsOf } from "./settings-reading.ts";
 
 const test = suite("transport/settings problems");
@@ -78,6 +78,26 @@ test("a peer that cannot be called is a problem", () => {
   }
 });
 
+test("the other regions are named by their nodes, each address once, and this region never", () => {
+  one({ REGION_PEERS: "default:h:1" }, "REGION_PEERS: names this region itself, default");
+  one({ REGION_PEERS: "eu:h:1,us:h:2,eu:h:1" }, "REGION_PEERS: gives one address twice, h:1");
+  one({ REGION_PEERS: "eu:[::1]:1,us:[::1]:1" }, "REGION_PEERS: gives one address twice, [::1]:1");
+  one({ RAFT_PEERS: "b:h:1", REGION_PEERS: "eu:h:1" }, "REGION_PEERS: gives h:1, which RAFT_PEERS gives");
+  one({ REGION_PEERS: "eu:h" }, 'REGION_PEERS: "eu:h" is not regionId:host:port');
+  one({ REGION_PEERS: "e u:h:1, ::1:9" }, 'REGION_PEERS: "e u:h:1", "::1:9" are not regionId:host:port');
+  const many = (count: number): string => Array.from({ length: count }, (_, n) => `r${n}:h:${n + 1}`).join(",");
+  one({ REGION_PEERS: many(16) }, "REGION_PEERS: names 16 other regions; 15 are the most there can be");
+  assert.is(settingsOf([], { REGION_PEERS: many(15) }).config.cluster.regions.length, 16);
+});
+
+test("every node of every region makes the same list of the regions", () => {
+  const regionsOf = (env: Environment) => settingsOf([], env).config.cluster.regions;
+  const expected = ["a", "b", "c"];
+  assert.equal(regionsOf({ REGION_ID: "a", REGION_PEERS: "c:h:1,b:h:2,c:h:3" }), expected);
+  assert.equal(regionsOf({ REGION_ID: "b", REGION_PEERS: "a:h:4,c:h:1" }), expected);
+  assert.equal(regionsOf({ REGION_ID: "c", REGION_PEERS: "b:h:2 , a:h:4," }), expected);
+});
+
 test("hosts are names and addresses, nothing else", () => {
   for (const host of ["localhost", "10.0.0.1", "::", "[::1]", "a-b.example.com", "my_service"]) {
     settingsOf([], { LISTEN_HOST: host });
@@ -100,7 +120,6 @@ test("numbers are whole decimal numbers, fractions where they make sense, bytes 
 });
 
 test("what is not served yet is said, never served as something else", () => {
-  one({ REGION_PEERS: "eu:h:1" }, "REGION_PEERS: several regions are not served yet");
   one({}, "--join: joining a running cluster is not served yet", ["--join=h:1"]);
 });
 

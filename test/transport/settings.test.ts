@@ -13,6 +13,7 @@ const defaults = {
     cluster: {
       clusterId: "lockmgr",
       regionId: "default",
+      regions: ["default"],
       voters: ["node-1"],
       clockRateErrorMax: 0.01,
       clockAllowanceMs: 50,
@@ -40,6 +41,7 @@ const defaults = {
   httpAddress: { host: "0.0.0.0", port: 8080 },
   regionAddress: { host: "0.0.0.0", port: 9091 },
   peers: [],
+  regionPeers: [],
   dataDir: "./data",
   logLevel: "info",
   lockMsDefault: 30000,
@@ -67,13 +69,15 @@ test("an empty variable or flag is as good as none", () => {
 });
 
 test("the settings are frozen through and through", () => {
-  const settings = settingsOf([], { RAFT_PEERS: "b:h:1" });
+  const settings = settingsOf([], { RAFT_PEERS: "b:h:1", REGION_PEERS: "eu:h:2" });
   for (const part of [
     settings,
     settings.config,
     settings.config.node,
     settings.config.cluster.voters,
+    settings.config.cluster.regions,
     settings.peers,
+    settings.regionPeers,
   ]) {
     assert.ok(Object.isFrozen(part));
   }
@@ -99,6 +103,7 @@ test("every variable has a flag that reaches the same setting", () => {
     REGION_PORT: "3",
     LISTEN_HOST: "127.0.0.1",
     RAFT_PEERS: "b:host-b:4,c:[::1]:5",
+    REGION_PEERS: "s:host-s:6,q:[::1]:7,s:host-t:6",
     RAFT_ELECTION_TIMEOUT_MS: "600",
     RAFT_HEARTBEAT_INTERVAL_MS: "60",
     QUORUM_TIMEOUT_MS: "700",
@@ -121,7 +126,7 @@ test("every variable has a flag that reaches the same setting", () => {
     STORAGE_MAP_BYTES: "1GiB",
     THREADS: "shared",
   };
-  assert.equal(Object.keys(written).sort(), variables.filter((variable) => variable !== "REGION_PEERS").sort());
+  assert.equal(Object.keys(written).sort(), [...variables].sort());
   const argv = Object.entries(written).flatMap(([variable, text]) => [`--${flagOf(variable as Variable)}`, text]);
   assert.equal(settingsOf(argv), settingsOf([], written));
   assert.equal(settingsOf(argv), {
@@ -129,6 +134,7 @@ test("every variable has a flag that reaches the same setting", () => {
       cluster: {
         clusterId: "c",
         regionId: "r",
+        regions: ["q", "r", "s"],
         voters: ["b", "c", "n"],
         clockRateErrorMax: 0.02,
         clockAllowanceMs: 7,
@@ -153,6 +159,11 @@ test("every variable has a flag that reaches the same setting", () => {
     peers: [
       { nodeId: "b", host: "host-b", port: 4 },
       { nodeId: "c", host: "::1", port: 5 },
+    ],
+    regionPeers: [
+      { regionId: "s", host: "host-s", port: 6 },
+      { regionId: "q", host: "::1", port: 7 },
+      { regionId: "s", host: "host-t", port: 6 },
     ],
     dataDir: "/d",
     logLevel: "warn",

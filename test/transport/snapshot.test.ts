@@ -4,7 +4,7 @@ import { open } from "lmdb";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { SnapshotChunk, SnapshotSlice } from "../../src/actors/messages.ts";
-import { fencingToken, leaseId, logIndex, millis, nodeId, term } from "../../src/actors/scalars.ts";
+import { fencingToken, leaseId, logIndex, millis, nodeId, regionId, term } from "../../src/actors/scalars.ts";
 import { StartError } from "../../src/transport/resident.ts";
 import { openPress } from "../../src/transport/snapshot-press.ts";
 import { startStorage } from "../../src/transport/storage.ts";
@@ -19,7 +19,13 @@ const sliceOf = (index: number, slice: number, last: boolean, leases = 3): Snaps
   position: at(index),
   slice,
   last,
-  counters: { fencingToken: fencingToken(index), leaseId: leaseId(slice + 1) },
+  counters: {
+    fencingToken: fencingToken(index),
+    leaseId: leaseId(slice + 1),
+    round: index,
+    floor: { round: slice, region: regionId(slice === 0 ? "" : "eu") },
+    leaseNumbers: [slice, index],
+  },
   leases: Array.from({ length: leases }, (_, id) => ({
     id: leaseId(id + 1),
     owner: randomBytes(64).toString("base64"),
@@ -29,6 +35,7 @@ const sliceOf = (index: number, slice: number, last: boolean, leases = 3): Snaps
   locks: [],
   outcomes: [],
   ended: [],
+  acceptors: [],
 });
 
 const slicesOf = (index: number, count: number, leases = 3): SnapshotSlice[] =>

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { open } from "lmdb";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { noBallot } from "../../src/actors/ballots.ts";
 import type { Entry, HardState } from "../../src/actors/messages.ts";
 import { leaseId, logIndex, millis, nodeId, requestId, term } from "../../src/actors/scalars.ts";
 import { encodeEntry } from "../../src/transport/codec.ts";
@@ -237,11 +238,12 @@ test("the log is compacted in steps, and goes on after that", async () => {
       position: { index: logIndex(9_950), term: term(1) },
       slice: 0,
       last: true,
-      counters: { fencingToken: 0 as never, leaseId: leaseId(0) },
+      counters: { fencingToken: 0 as never, leaseId: leaseId(0), round: 0, floor: noBallot, leaseNumbers: [] },
       leases: [],
       locks: [],
       outcomes: [],
       ended: [],
+      acceptors: [],
     },
   });
   assert.equal((await first.room.letter("raft", "snapshotSaved")).position, { index: 9_950, term: 1 });
@@ -253,6 +255,14 @@ test("the log is compacted in steps, and goes on after that", async () => {
   assert.equal(second.loaded.entries, entries(9_901, 10_002));
   assert.equal(second.loaded.snapshot, { index: 9_950, term: 1 });
   await second.storage.stop();
+});
+
+test("only what is in a snapshot leaves the log", async () => {
+  const { room, storage } = await startIn(freshDirectory());
+  storage.receive(append(entries(1, 5)));
+  await room.letter("raft", "persisted");
+  assert.throws(() => storage.receive({ type: "compact", through: logIndex(3) }), /only what is in a snapshot/);
+  await storage.stop();
 });
 
 test("room is scarce from 80 % of map or disk on, and plenty again a little below", () => {

@@ -10,14 +10,23 @@ import { instant, millis, nodeId, regionId } from "../../src/actors/scalars.ts";
 import type { Surroundings } from "../../src/transport/resident.ts";
 import type { Settings } from "../../src/transport/settings.ts";
 
-export function settingsOf(changes: Partial<Settings> & { node?: string; voters?: readonly string[] } = {}): Settings {
-  const { node = "a", voters = [node], ...rest } = changes;
+/** Who a node is. */
+interface Names {
+  readonly node?: string;
+  readonly voters?: readonly string[];
+  readonly region?: string;
+  readonly regions?: readonly string[];
+}
+
+export function settingsOf(changes: Partial<Settings> & Names = {}): Settings {
+  const { node = "a", voters = [node], region = "default", regions = [region], ...rest } = changes;
   const anywhere = { host: "127.0.0.1", port: 0 };
   return {
     config: {
       cluster: {
         clusterId: "test",
-        regionId: regionId("default"),
+        regionId: regionId(region),
+        regions: regions.map(regionId),
         voters: voters.map(nodeId),
         clockRateErrorMax: 0.01,
         clockAllowanceMs: millis(50),
@@ -45,6 +54,7 @@ export function settingsOf(changes: Partial<Settings> & { node?: string; voters?
     httpAddress: anywhere,
     regionAddress: anywhere,
     peers: [],
+    regionPeers: [],
     dataDir: "unused",
     logLevel: "silent",
     lockMsDefault: millis(30_000),

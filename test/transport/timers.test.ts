@@ -70,6 +70,13 @@ test("a timer that is set to an earlier deadline runs out then", () => {
   assert.equal(due, ["deadline"]);
 });
 
+test("a timer that is set to an earlier deadline leaves no second alarm behind", () => {
+  const { timers, alarmsOpen } = setUp();
+  timers.set("deadline", exactly(1000));
+  timers.set("deadline", exactly(10));
+  assert.is(alarmsOpen(), 1);
+});
+
 test("setting a timer later, however often, sets no alarm", () => {
   const { timers, due, moveTo, alarmsSet } = setUp();
   for (let heartbeat = 0; heartbeat < 1000; heartbeat++) {
@@ -118,6 +125,17 @@ test("timers that are closed leave no alarm behind", () => {
   timers.set("retry", exactly(10));
   timers.close();
   assert.is(alarmsOpen(), 0);
+});
+
+test("the clock of this machine does not follow the wall clock", () => {
+  const { now: wallClock } = Date;
+  const before = now();
+  try {
+    Date.now = () => 0;
+    assert.ok(now() >= before);
+  } finally {
+    Date.now = wallClock;
+  }
 });
 
 test("the clock of this machine never goes back", () => {

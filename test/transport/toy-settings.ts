@@ -10,6 +10,7 @@ export const toySettings = (changes: Partial<Settings> = {}): Settings => ({
     cluster: {
       clusterId: "toys",
       regionId: regionId("here"),
+      regions: [regionId("here")],
       voters: [nodeId("n1"), nodeId("n2"), nodeId("n3")],
       clockRateErrorMax: 0.01,
       clockAllowanceMs: millis(50),
@@ -37,6 +38,7 @@ export const toySettings = (changes: Partial<Settings> = {}): Settings => ({
   httpAddress: nowhere,
   regionAddress: nowhere,
   peers: [],
+  regionPeers: [],
   dataDir: "nowhere",
   logLevel: "info",
   lockMsDefault: millis(30_000),

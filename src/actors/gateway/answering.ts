@@ -3,7 +3,7 @@
 
 import { send } from "../actor.ts";
 import { addDeadline, takeOverdue } from "../deadlines.ts";
-import type { CallId, RequestAnswer } from "../messages.ts";
+import type { CallId, RequestAnswer, SendingReply } from "../messages.ts";
 import type { Answer, Refusal } from "../operations.ts";
 import type { Instant, NodeId } from "../scalars.ts";
 import {
@@ -11,6 +11,7 @@ import {
   earliestDeadline,
   type GatewayEffect,
   type GatewayState,
+  giveUp,
   isWrite,
   type Pending,
   remove,
@@ -33,7 +34,7 @@ export function refusePeer(state: GatewayState, refusal: Refusal): Answer {
 /** Answers on their way out: one letter per call, one letter per node. */
 export interface Outgoing {
   readonly effects: GatewayEffect[];
-  readonly replies: Map<NodeId, RequestAnswer[]>;
+  readonly replies: Map<NodeId, SendingReply[]>;
 }
 
 export const nothingOutgoing = (): Outgoing => ({ effects: [], replies: new Map() });
@@ -45,7 +46,7 @@ export function lettersOf({ effects, replies }: Outgoing): GatewayEffect[] {
 }
 
 /** Puts an answer for `node` among those that leave together. */
-export function reply({ replies }: Outgoing, node: NodeId, answer: RequestAnswer): void {
+export function reply({ replies }: Outgoing, node: NodeId, answer: SendingReply): void {
   const answers = replies.get(node);
   if (answers === undefined) replies.set(node, [answer]);
   else answers.push(answer);
@@ -55,7 +56,7 @@ function tell(state: GatewayState, outgoing: Outgoing, caller: Caller, { request
   if (answer.type === "refused") state.refused[answer.refusal] += 1;
   else state.answered += 1;
   if ("node" in caller.from) {
-    reply(outgoing, caller.from.node, { requestId, answer });
+    reply(outgoing, caller.from.node, { requestId, answer, sending: caller.from.sending });
   } else {
     const { call } = caller.from;
     state.calls.delete(call);
@@ -63,33 +64,50 @@ function tell(state: GatewayState, outgoing: Outgoing, caller: Caller, { request
   }
 }
 
+/** That this proposer has granted nothing says nothing of an earlier one that had the request. */
+function doubting(given: RequestAnswer, { sendings, operation }: Pending): RequestAnswer {
+  const { answer, requestId } = given;
+  const isDoubtful = answer.type === "refused" && answer.refusal === "no-quorum" && sendings > 1 && isWrite(operation);
+  return isDoubtful ? { requestId, answer: refused("unknown-outcome") } : given;
+}
+
 /**
- * Gives an answer to everybody whom it is for. Returns the request if somebody came after it had been handed to a leader: it
- * is to be sent again for them, and the lock table will count the repeat as a renewal.
+ * Gives an answer to everybody whom it is for. Returns the request if somebody came after that was sent which is answered: it is to
+ * be sent again for them, and the lock table will count the repeat as a renewal. `sending` is null if this node's own actors
+ * answer: then it is the last, unless somebody gave up waiting for an earlier answer that has not come yet.
  */
-export function answer(state: GatewayState, outgoing: Outgoing, given: RequestAnswer): Pending | null {
+export function answer(
+  state: GatewayState,
+  outgoing: Outgoing,
+  given: RequestAnswer,
+  sending: number | null = null,
+): Pending | null {
   const pending = state.pending.get(given.requestId);
   if (pending === undefined) return null;
+  const isOutdated = sending === null && pending.outdated > 0;
+  if (isOutdated) pending.outdated -= 1;
+  if (sending === null) pending.proposed = false;
+  const answered = isOutdated ? 0 : (sending ?? pending.lastSending);
   const late: Caller[] = [];
   for (const caller of pending.callers) {
-    if (caller.late) late.push(caller);
-    else tell(state, outgoing, caller, given);
+    if (caller.since > answered) late.push(caller);
+    else tell(state, outgoing, caller, doubting(given, pending));
   }
   pending.callers = late;
   if (late.length === 0) {
     remove(state, pending);
     return null;
   }
-  for (const caller of late) caller.late = false;
   pending.sentTo = null;
   return pending;
 }
 
 /** Whether an answer of another node settles the request. An outcome always does. A refusal says that *this* sending did
  *  nothing; an earlier one may have, so a write is then tried on until its deadline. */
-export function settles({ answer }: RequestAnswer, pending: Pending | undefined, from: NodeId): boolean {
+export function settles({ answer, sending }: SendingReply, pending: Pending | undefined, from: NodeId): boolean {
   if (answer.type !== "refused" || pending === undefined) return true;
-  return pending.sentTo === from && (pending.sendings === 1 || !isWrite(pending.operation));
+  const isLast = pending.sentTo === from && pending.lastSending === sending;
+  return isLast && (pending.sendings === 1 || !isWrite(pending.operation));
 }
 
 /** Refuses whoever has waited as long as he would. A node that waits is not told: it keeps the same deadline itself. */
@@ -109,7 +127,7 @@ export function answerOverdue(state: GatewayState, now: Instant): GatewayEffect[
       }
     }
     pending.callers = pending.callers.filter(({ deadline }) => deadline > now);
-    if (pending.callers.length === 0) remove(state, pending);
+    if (pending.callers.length === 0) giveUp(state, pending);
     else addDeadline(state.deadlines, overdue, earliestDeadline(pending));
   }
 }

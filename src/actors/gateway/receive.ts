@@ -13,6 +13,7 @@ import type {
   PeersToGateway,
   RaftToGateway,
   RequestAnswer,
+  SendingReply,
 } from "../messages.ts";
 import { after, between, type Instant, type LogIndex, type Millis, millis, type NodeId } from "../scalars.ts";
 import {
@@ -20,6 +21,7 @@ import {
   answerOverdue,
   lettersOf,
   nothingOutgoing,
+  type Outgoing,
   refuseCall,
   refusePeer,
   reply,
@@ -145,11 +147,18 @@ function learnCommitted(state: GatewayState, index: LogIndex): void {
 
 function giveAnswers(state: GatewayState, answers: readonly RequestAnswer[], now: Instant): GatewayEffect[] {
   const outgoing = nothingOutgoing();
-  const again: Pending[] = [];
-  for (const given of answers) {
-    const pending = answer(state, outgoing, given);
-    if (pending !== null) again.push(pending);
-  }
+  const again = answers.map((given) => answer(state, outgoing, given));
+  return sendAgain(state, outgoing, again, now);
+}
+
+/** Answers go out, and what some still wait for goes on its way once more. */
+function sendAgain(
+  state: GatewayState,
+  outgoing: Outgoing,
+  requests: readonly (Pending | null)[],
+  now: Instant,
+): GatewayEffect[] {
+  const again = requests.filter((pending) => pending !== null);
   const effects = lettersOf(outgoing);
   return again.length === 0 ? effects : [...effects, ...route(state, again, now)];
 }
@@ -170,16 +179,16 @@ function onForwarded(
   const refusals = nothingOutgoing();
   const admitted: Pending[] = [];
   for (const request of requests) {
-    const { requestId, operation, bytes } = request;
+    const { requestId, operation, bytes, sending } = request;
     const deadline = after(now, request.budget);
     const known = state.pending.get(requestId);
     if (known !== undefined) {
       joinFromPeer(state, known, { from, request, deadline });
     } else if (hasRoom(state, bytes)) {
       const born = { requestId, operation, bytes, bornAt: request.bornAt };
-      admitted.push(admit(state, born, { from: { node: from }, deadline }, now));
+      admitted.push(admit(state, born, { from: { node: from, sending }, deadline }, now));
     } else {
-      reply(refusals, from, { requestId, answer: refusePeer(state, "overloaded") });
+      reply(refusals, from, { requestId, answer: refusePeer(state, "overloaded"), sending });
     }
   }
   return [...deadlineTimer(state, now), ...lettersOf(refusals), ...route(state, admitted, now)];
@@ -196,21 +205,19 @@ function joinFromPeer(
   if (pending.bornAt === null || request.bornAt < pending.bornAt) pending.bornAt = request.bornAt;
   const waiting = pending.callers.find((caller) => isPeer(caller, from));
   if (waiting === undefined) {
-    if (hasRoom(state, request.bytes)) join(state, pending, { from: { node: from }, deadline }, request.bytes);
+    const caller = { from: { node: from, sending: request.sending }, deadline };
+    if (hasRoom(state, request.bytes)) join(state, pending, caller, request.bytes);
   } else if (deadline > waiting.deadline) {
     waiting.deadline = deadline;
     waitUntil(state, pending, deadline);
   }
 }
 
-function onReplied(
-  state: GatewayState,
-  from: NodeId,
-  answers: readonly RequestAnswer[],
-  now: Instant,
-): GatewayEffect[] {
+function onReplied(state: GatewayState, from: NodeId, answers: readonly SendingReply[], now: Instant): GatewayEffect[] {
   const settling = answers.filter((given) => settles(given, state.pending.get(given.requestId), from));
-  return giveAnswers(state, settling, now);
+  const outgoing = nothingOutgoing();
+  const again = settling.map((given) => answer(state, outgoing, given, given.sending));
+  return sendAgain(state, outgoing, again, now);
 }
 
 /** What was on its way to the leader when the connection broke is sent again when it is back. */
@@ -257,6 +264,7 @@ export const gateway: Behaviour<"gateway", GatewayState> = {
     refusedUnknownOutcome: state.refused["unknown-outcome"],
     refusedOverloaded: state.refused.overloaded,
     refusedDiskFull: state.refused["disk-full"],
+    refusedNoQuorum: state.refused["no-quorum"],
     refusedStopping: state.refused.stopping,
     committed: state.committed,
   }),

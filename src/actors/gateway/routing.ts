@@ -7,7 +7,7 @@ import type { Command, ForwardedRequest, GatewayToLease, Query } from "../messag
 import type { Write } from "../operations.ts";
 import { after, between, type Instant, type LogIndex, type NodeId } from "../scalars.ts";
 import { answer, lettersOf, nothingOutgoing, refused } from "./answering.ts";
-import { beginsSomething, type GatewayEffect, type GatewayState, type Pending, remove } from "./state.ts";
+import { beginsSomething, type GatewayEffect, type GatewayState, giveUp, type Pending } from "./state.ts";
 
 /** Sends those of `requests` that are to be sent and can be. */
 export function route(state: GatewayState, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
@@ -21,12 +21,14 @@ export function route(state: GatewayState, requests: Iterable<Pending>, now: Ins
 export function routeAnew(state: GatewayState, now: Instant): GatewayEffect[] {
   for (const pending of state.pending.values()) {
     pending.sentTo = null;
-    if (pending.callers.length === 0) remove(state, pending);
+    pending.proposed = false;
+    if (pending.callers.length === 0) giveUp(state, pending);
   }
   return route(state, state.pending.values(), now);
 }
 
 function routeHere(state: GatewayState, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
+  if (state.isRegional) return routeToRegions(state, requests, now);
   const outgoing = nothingOutgoing();
   const commands: Command[] = [];
   const queries: Query[] = [];
@@ -46,18 +48,44 @@ function routeHere(state: GatewayState, requests: Iterable<Pending>, now: Instan
       case "release":
         // Refused only if nothing can have been done: else it may be the repeat of what was begun while there was room.
         if (state.scarce && beginsSomething(operation) && pending.sendings === 0) {
-          answer(state, outgoing, { requestId, answer: refused("disk-full") });
+          answer(state, outgoing, { requestId, answer: refused("disk-full") }, Number.POSITIVE_INFINITY);
           continue;
         }
         commands.push(writeCommand(state, pending, operation));
         break;
     }
-    noteSending(pending, state.nodeId, now);
+    noteSending(state, pending, state.nodeId, now);
   }
   const effects = lettersOf(outgoing);
   if (commands.length > 0) effects.push(send("raft", { type: "propose", commands }));
   if (queries.length > 0) effects.push(send("raft", { type: "read", queries }));
   if (renewals.length > 0) effects.push(send("lease", { type: "renew", renewals }), ...retryTimer(state));
+  return effects;
+}
+
+/** All of them, reads and renewals too, are for the proposer of this region, who knows a request by its id. */
+function routeToRegions(state: GatewayState, requests: Iterable<Pending>, now: Instant): GatewayEffect[] {
+  const outgoing = nothingOutgoing();
+  const asked: ForwardedRequest[] = [];
+  for (const pending of requests) {
+    if (pending.sentTo !== null) continue;
+    const { requestId, operation, bytes } = pending;
+    if (state.scarce && beginsSomething(operation) && pending.sendings === 0) {
+      answer(state, outgoing, { requestId, answer: refused("disk-full") }, Number.POSITIVE_INFINITY);
+      continue;
+    }
+    const budget = between(now, pending.until);
+    if (budget <= 0) continue;
+    // The proposer knows a request that it is dealing with: sent again, it is the same sending.
+    if (!pending.proposed) noteSending(state, pending, state.nodeId, now);
+    pending.proposed = true;
+    pending.sentTo = state.nodeId;
+    pending.sentAt = now;
+    const { lastSending: sending } = pending;
+    asked.push({ requestId, bornAt: birth(state, pending), operation, bytes, budget, sending });
+  }
+  const effects = lettersOf(outgoing);
+  if (asked.length > 0) effects.push(send("region", { type: "requests", requests: asked }), ...retryTimer(state));
   return effects;
 }
 
@@ -69,14 +97,15 @@ function forward(state: GatewayState, leader: NodeId, requests: Iterable<Pending
     // The node that sent it learns of the leader itself, and sends it there.
     pending.callers = pending.callers.filter(({ from }) => "call" in from);
     if (pending.callers.length === 0) {
-      remove(state, pending);
+      giveUp(state, pending);
       continue;
     }
     const budget = between(now, pending.until);
     if (!reachable || budget <= 0) continue;
     const { requestId, operation, bytes } = pending;
-    forwarded.push({ requestId, bornAt: birth(state, pending), operation, bytes, budget });
-    noteSending(pending, leader, now);
+    noteSending(state, pending, leader, now);
+    const { lastSending: sending } = pending;
+    forwarded.push({ requestId, bornAt: birth(state, pending), operation, bytes, budget, sending });
   }
   if (forwarded.length === 0) return [];
   return [send("peers", { type: "forward", to: leader, requests: forwarded }), ...retryTimer(state)];
@@ -99,16 +128,18 @@ const writeCommand = (state: GatewayState, pending: Pending, write: Write): Comm
   write,
 });
 
-function noteSending(pending: Pending, to: NodeId, now: Instant): void {
+function noteSending(state: GatewayState, pending: Pending, to: NodeId, now: Instant): void {
+  state.sent += 1;
   pending.sendings += 1;
+  pending.lastSending = state.sent;
   pending.sentTo = to;
   pending.sentAt = now;
 }
 
 /** Whether a request is sent again if it stays unanswered. What raft was given never is: raft says when it drops it. A renewal
- *  is, because the lease actor may learn a little later than the gateway that this node leads. */
+ *  is, because the lease actor may learn a little later than the gateway that this node leads; so may the region actor. */
 const isRetried = (state: GatewayState, { sentTo, operation }: Pending): boolean =>
-  sentTo !== null && (sentTo !== state.nodeId || operation.type === "renewLease");
+  sentTo !== null && (sentTo !== state.nodeId || state.isRegional || operation.type === "renewLease");
 
 /** Sets the timer for what has just been sent, unless it is set already. */
 function retryTimer(state: GatewayState): GatewayEffect[] {

@@ -21,11 +21,11 @@ export type GatewayEffect = Effect<"gateway">;
 
 /** Somebody who waits for an answer: a client's call, or the gateway of another node. */
 export interface Caller {
-  readonly from: { readonly call: CallId } | { readonly node: NodeId };
+  readonly from: { readonly call: CallId } | { readonly node: NodeId; readonly sending: number };
   deadline: Instant;
-  /** Whether the request had been handed to a leader before this caller came. An answer to that may tell of a grant that is
-   *  older than the call, and whose lease is spent sooner than the caller will think: it is not for him. */
-  late: boolean;
+  /** The first sending that is for him. An answer to an earlier one may tell of a grant that is older than the call, and whose
+   *  lease is spent sooner than the caller will think. */
+  readonly since: number;
 }
 
 /** A request under way. Its operation is a letter's and stays as it is: nobody ever changes one. */
@@ -42,6 +42,12 @@ export interface Pending {
   bytes: number;
   /** How often it was handed to a leader. From the first time on nobody can say that nothing was done. */
   sendings: number;
+  /** Whether this node's proposer has it, in this leadership: sent again, it is the same sending. */
+  proposed: boolean;
+  /** The last sending; 0 before the first. */
+  lastSending: number;
+  /** How many answers of this node's own actors are still to come to those who gave up waiting. */
+  outdated: number;
   /** Where it was sent, if it need not be sent now. */
   sentTo: NodeId | null;
   sentAt: Instant;
@@ -56,12 +62,19 @@ export interface Link {
 export interface GatewayState {
   readonly nodeId: NodeId;
   readonly incarnation: string;
+  /** Whether there are several regions; then the region actor decides what the lock actor does otherwise. */
+  readonly isRegional: boolean;
   readonly inflightMax: number;
   readonly inflightBytesMax: number;
   readonly retryMs: Millis;
 
   /** In the order of arrival. */
   readonly pending: Map<RequestId, Pending>;
+  /** Writes that were handed to a leader and given up, each with how many answers may still come; the oldest first, at most
+   *  `inflightMax`. */
+  readonly givenUp: Map<RequestId, number>;
+  /** How many sendings there have been. */
+  sent: number;
   /** Which request a client's call waits for. */
   readonly calls: Map<CallId, RequestId>;
   inflight: number;
@@ -89,13 +102,16 @@ export interface GatewayState {
   readonly refused: Record<Refusal, number>;
 }
 
-export const start = ({ node }: Config): GatewayState => ({
+export const start = ({ cluster, node }: Config): GatewayState => ({
   nodeId: node.nodeId,
   incarnation: node.incarnation,
+  isRegional: cluster.regions.length > 1,
   inflightMax: node.inflightMax,
   inflightBytesMax: node.inflightBytesMax,
   retryMs: node.retryMs,
   pending: new Map(),
+  givenUp: new Map(),
+  sent: 0,
   calls: new Map(),
   inflight: 0,
   inflightBytes: 0,
@@ -110,7 +126,7 @@ export const start = ({ node }: Config): GatewayState => ({
   draining: false,
   scarce: false,
   answered: 0,
-  refused: { "no-leader": 0, "unknown-outcome": 0, overloaded: 0, "disk-full": 0, stopping: 0 },
+  refused: { "no-leader": 0, "unknown-outcome": 0, overloaded: 0, "disk-full": 0, "no-quorum": 0, stopping: 0 },
 });
 
 /** A request id that no other node and no other start of this one chooses. */
@@ -134,7 +150,7 @@ export const hasRoom = (state: GatewayState, bytes: number): boolean =>
 export function admit(
   state: GatewayState,
   request: Pick<Pending, "requestId" | "operation" | "bornAt" | "bytes">,
-  caller: Omit<Caller, "late">,
+  caller: Omit<Caller, "since">,
   now: Instant,
 ): Pending {
   const pending: Pending = {
@@ -146,17 +162,21 @@ export function admit(
     calls: 0,
     bytes: 0,
     sendings: 0,
+    proposed: false,
+    lastSending: 0,
+    outdated: state.givenUp.get(request.requestId) ?? 0,
     sentTo: null,
     sentAt: now,
   };
+  state.givenUp.delete(pending.requestId);
   state.pending.set(pending.requestId, pending);
   join(state, pending, caller, request.bytes);
   return pending;
 }
 
 /** Lets one more caller wait for a request that is under way. */
-export function join(state: GatewayState, pending: Pending, caller: Omit<Caller, "late">, bytes: number): void {
-  pending.callers.push({ from: caller.from, deadline: caller.deadline, late: pending.sendings > 0 });
+export function join(state: GatewayState, pending: Pending, caller: Omit<Caller, "since">, bytes: number): void {
+  pending.callers.push({ from: caller.from, deadline: caller.deadline, since: state.sent + 1 });
   if ("call" in caller.from) state.calls.set(caller.from.call, pending.requestId);
   pending.calls += 1;
   pending.bytes += bytes;
@@ -219,5 +239,17 @@ export function isSameOperation(one: Operation, other: Operation): boolean {
       return other.type === "renewLease" && one.lease === other.lease;
     case "check":
       return other.type === "check" && one.lock === other.lock;
+  }
+}
+
+/** Forgets a request that nobody waits for any more, though its answer may still come. */
+export function giveUp(state: GatewayState, pending: Pending): void {
+  const { givenUp, inflightMax } = state;
+  remove(state, pending);
+  if (pending.sendings === 0 || !isWrite(pending.operation)) return;
+  givenUp.set(pending.requestId, pending.outdated + 1);
+  for (const oldest of givenUp.keys()) {
+    if (givenUp.size <= inflightMax) break;
+    givenUp.delete(oldest);
   }
 }

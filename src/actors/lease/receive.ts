@@ -1,11 +1,12 @@
 // The lease actor: knows every live lease, and on the leader when it is overdue. It never ends a lease; it proposes an expiry,
 // and the log decides. Followers time nothing. No moment of its clock leaves it, only spans.
 
-import type { Behaviour, Effect, Inbox } from "../actor.ts";
+import { type Behaviour, type Effect, type Inbox, send } from "../actor.ts";
+import type { Reply } from "../ballots.ts";
 import { noDeadlines } from "../deadlines.ts";
 import { invariant } from "../invariant.ts";
-import type { LeaseChange, RequestAnswer } from "../messages.ts";
-import type { Answer } from "../operations.ts";
+import type { AskReply, LeaseChange, RequestAnswer } from "../messages.ts";
+import type { Answer, Holder } from "../operations.ts";
 import type { Instant, Term } from "../scalars.ts";
 import { onConfirmed, onLeases, onRenew, releaseHeld, takeUnanswered, tell } from "./renewals.ts";
 import { isExpiring, type LeaseState, startLease, type TimedLease } from "./state.ts";
@@ -34,6 +35,8 @@ function receive(state: LeaseState, message: Inbox<"lease">, now: Instant): Effe
       return onChanged(state, message.changes, now);
     case "complete":
       return onComplete(state, message.answers, now);
+    case "completeReplies":
+      return onCompleteReplies(state, message.replies, now);
     case "leases":
       return onLeases(state, message.answers, now);
     case "leading":
@@ -78,7 +81,7 @@ function onChanged(state: LeaseState, changes: readonly LeaseChange[], now: Inst
     switch (change.type) {
       case "opened": {
         const { lease: id, ttl, renewals } = change;
-        const lease: TimedLease = { id, ttl, renewals, deadline: now, expiringIn: null };
+        const lease: TimedLease = { id, ttl, renewals, deadline: now, expiringIn: null, locks: "" };
         state.leases.set(id, lease);
         startLeaseTimer(state, lease, now);
         break;
@@ -91,6 +94,11 @@ function onChanged(state: LeaseState, changes: readonly LeaseChange[], now: Inst
         state.leases.delete(change.lease);
         releaseHeld(state, change.lease, answers);
         break;
+      case "holds": {
+        const lease = state.leases.get(change.lease);
+        if (lease !== undefined) lease.locks = change.locks;
+        break;
+      }
       case "termBegun":
         state.begun = change.term;
         if (state.leading === change.term && state.timing === null) begun.push(...beginTerm(state, now));
@@ -101,7 +109,7 @@ function onChanged(state: LeaseState, changes: readonly LeaseChange[], now: Inst
     }
   }
   dropDeadBets(state);
-  return [...tell(answers), ...begun, ...armTick(state, now)];
+  return [...tell(state, answers), ...begun, ...armTick(state, now)];
 }
 
 /** Renewed through the log: an expiry that was proposed under an older count will be void, so it is forgotten. */
@@ -121,7 +129,32 @@ function onComplete(state: LeaseState, answers: readonly RequestAnswer[], now: I
     "holder" in answer
       ? { ...answer, holder: { ...answer.holder, remaining: remaining(state, answer.holder.lease, now) } }
       : answer;
-  return tell(answers.map(({ requestId, answer }) => ({ requestId, answer: complete(answer) })));
+  return [
+    send("gateway", {
+      type: "answers",
+      answers: answers.map(({ requestId, answer }) => ({ requestId, answer: complete(answer) })),
+    }),
+  ];
+}
+
+/** The same for what a proposer asked. */
+function onCompleteReplies(state: LeaseState, replies: readonly AskReply[], now: Instant): Effects {
+  const timed = (holder: Holder): Holder => ({ ...holder, remaining: remaining(state, holder.lease, now) });
+  const complete = (reply: Reply): Reply => {
+    switch (reply.type) {
+      case "live":
+        return { ...reply, holder: timed(reply.holder) };
+      case "view":
+        return reply.holder === null ? reply : { ...reply, holder: timed(reply.holder) };
+      case "begun":
+        return reply.own.type === "live" ? { ...reply, own: { ...reply.own, holder: timed(reply.own.holder) } } : reply;
+      default:
+        return reply;
+    }
+  };
+  return [
+    send("region", { type: "replies", replies: replies.map(({ ask, reply }) => ({ ask, reply: complete(reply) })) }),
+  ];
 }
 
 /** The leases of this node, and the timers of its leader. */

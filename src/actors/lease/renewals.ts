@@ -3,9 +3,10 @@
 // elected after the client sent its renewal, and starts every ttl anew. What is refused is confirmed in the same way.
 
 import { type Effect, send } from "../actor.ts";
+import type { RenewalResult } from "../ballots.ts";
 import { invariant } from "../invariant.ts";
 import type { LockToLease, Query, RequestAnswer } from "../messages.ts";
-import type { Instant, LeaseId } from "../scalars.ts";
+import { type Instant, type LeaseId, millis } from "../scalars.ts";
 import { isExpiring, type LeaseState, type Renewal, type TimedLease } from "./state.ts";
 import { resetDeadline } from "./timing.ts";
 
@@ -56,7 +57,7 @@ export function onConfirmed(state: LeaseState, ticket: number): Effects {
     else if (isExpiring(state, lease)) hold(state, id, requestId);
     else answers.push(renewed(lease, requestId));
   }
-  return [...tell(answers), ...beginRound(state)];
+  return [...tell(state, answers), ...beginRound(state)];
 }
 
 /** The lock table's word on leases that this actor did not know; raft let it through after a round, so it is confirmed. */
@@ -83,7 +84,7 @@ export function onLeases(state: LeaseState, answers: LeaseAnswers, now: Instant)
       }
     }
   }
-  return tell(told);
+  return tell(state, told);
 }
 
 /** Neither yes nor no is true while an expiry is proposed: the log decides. */
@@ -126,5 +127,40 @@ const renewed = ({ id, ttl }: TimedLease, requestId: Renewal["requestId"]): Requ
   answer: { type: "leaseRenewed", lease: id, ttl },
 });
 
-export const tell = (answers: readonly RequestAnswer[]): Effects =>
-  answers.length === 0 ? [] : [send("gateway", { type: "answers", answers })];
+/**
+ * To whoever asked: where there are several regions that is the proposer, who is told what the lease holds here as well. It is
+ * what it holds now that counts: since the renewal came, the lease may have ended and come back without its locks.
+ */
+export function tell(state: LeaseState, answers: readonly RequestAnswer[]): Effects {
+  if (answers.length === 0) return [];
+  if (!state.isRegional) return [send("gateway", { type: "answers", answers })];
+  const results = answers.flatMap(({ requestId, answer }) => {
+    if (!("lease" in answer)) return [];
+    const result = resultOf(answer.type);
+    return result === null
+      ? []
+      : [
+          {
+            requestId,
+            lease: answer.lease,
+            result,
+            ttl: answer.type === "leaseRenewed" ? answer.ttl : millis(0),
+            locks: state.leases.get(answer.lease)?.locks ?? "",
+          },
+        ];
+  });
+  return [send("region", { type: "renewals", results })];
+}
+
+function resultOf(type: RequestAnswer["answer"]["type"]): RenewalResult["result"] | null {
+  switch (type) {
+    case "leaseRenewed":
+      return "renewed";
+    case "leaseEnded":
+      return "ended";
+    case "leaseUnknown":
+      return "unknown";
+    default:
+      return null;
+  }
+}

@@ -12,6 +12,8 @@ export interface TimedLease {
   readonly ttl: Millis;
   /** How often it was renewed through the log. */
   renewals: number;
+  /** A digest of the locks that it holds; always empty where there is one region. */
+  locks: string;
   /** On the lease clock (see `leaseClock`). Means nothing while the timers stand still. */
   deadline: Instant;
   /** The term in which its expiry under this count of renewals was proposed; in any other term that expiry is void. */
@@ -36,6 +38,8 @@ export interface Timing {
 }
 
 export interface LeaseState {
+  /** Whether there are several regions. */
+  readonly isRegional: boolean;
   /** ρ */
   readonly clockRateErrorMax: number;
   /** ε */
@@ -64,6 +68,7 @@ export interface LeaseState {
 }
 
 export const startLease = ({ cluster }: Config): LeaseState => ({
+  isRegional: cluster.regions.length > 1,
   clockRateErrorMax: cluster.clockRateErrorMax,
   clockAllowanceMs: cluster.clockAllowanceMs,
   leases: new Map(),

@@ -4,12 +4,15 @@
 //
 // What a client asked for is never a broken invariant: an entry that stops one replica stops them all, for ever.
 
+import type { Reply } from "../ballots.ts";
 import { invariant } from "../invariant.ts";
 import type { Command, Entry, LeaseChange, LeaseOutcome, LeaseRecord, LockRecord } from "../messages.ts";
-import type { Holder, Outcome, Write } from "../operations.ts";
+import type { Outcome, Write } from "../operations.ts";
 import type { Millis, RequestId } from "../scalars.ts";
 import { fencingToken, implicitLease, implicitLeaseToken, type LeaseId, type LogIndex, leaseId } from "../scalars.ts";
-import { endGrant, forget, putLease, putLock, remember, removeLease, type Table } from "./table.ts";
+import { applyRegional } from "./acceptor.ts";
+import { isNumbered } from "./acceptor-table.ts";
+import { endGrant, forget, holder, leaseOf, putLease, putLock, remember, removeLease, type Table } from "./table.ts";
 
 /** What came of an entry. */
 export interface Applied {
@@ -17,6 +20,8 @@ export interface Applied {
   readonly outcome: Outcome | null;
   /** What has become of leases, in order. */
   readonly changes: readonly LeaseChange[];
+  /** What the proposer of another region, or this one's, is told. */
+  readonly reply?: Reply;
 }
 
 type Proposed<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -46,6 +51,17 @@ function applyCommand(table: Table, entry: Entry, requestsRemembered: number): A
       return applyWrite(table, entry.index, { command, requestsRemembered });
     case "expire":
       return applyExpire(table, entry, command);
+    case "begin":
+    case "prepare":
+    case "accept":
+    case "beginLease":
+    case "keepLease":
+    case "conclude": {
+      const { acceptor } = table;
+      invariant(acceptor !== null, "only where there are several regions does the log speak of ballots");
+      const regional = { index: entry.index, command, requestsRemembered };
+      return { outcome: null, ...applyRegional(table, acceptor, regional) };
+    }
   }
   invariant(false, `every kind of entry is known: ${JSON.stringify(command)}`);
 }
@@ -233,6 +249,7 @@ function applyExpire(table: Table, { index, term }: Entry, command: Proposed<"ex
 /** Numbers are given out in order, so a number up to the counter that is not live has ended. */
 export function leaseOutcome(table: Table, lease: LeaseId): LeaseOutcome {
   if (table.leases.has(lease)) return "live";
+  if (table.acceptor !== null) return isNumbered(table.acceptor, lease) ? "ended" : "unknown";
   const token = implicitLeaseToken(lease);
   const isPast = token === null ? lease >= 1 && lease <= table.leaseId : token <= table.fencingToken;
   return isPast ? "ended" : "unknown";
@@ -243,25 +260,9 @@ const noSuchLease = (table: Table, lease: LeaseId): Outcome => ({
   lease,
 });
 
-/** Who holds a lock. How long still is the lease actor's to say. */
-export const holder = (table: Table, lock: LockRecord): Holder => ({
-  owner: lock.owner,
-  lease: lock.lease,
-  token: lock.token,
-  ttl: leaseOf(table, lock).ttl,
-  grantedAt: lock.grantedAt,
-  remaining: 0 as Millis,
-});
-
 const granted = (table: Table, lock: LockRecord): Outcome => ({
   type: "granted",
   lease: lock.lease,
   token: lock.token,
   ttl: leaseOf(table, lock).ttl,
 });
-
-function leaseOf(table: Table, lock: LockRecord): LeaseRecord {
-  const lease = table.leases.get(lock.lease);
-  invariant(lease !== undefined, "a lock is held by a live lease");
-  return lease;
-}

@@ -2,6 +2,7 @@
 // the hashes of all records. A sum does not depend on order, so a replica that was restored from a snapshot and one that
 // applied every entry agree. Two lanes of 32 bits: it finds defects, it does not resist an attacker.
 
+import type { AcceptorRecord, Ballot, Value } from "../ballots.ts";
 import type { EndedGrant, LeaseRecord, LockRecord, RememberedOutcome } from "../messages.ts";
 import type { Holder, Outcome } from "../operations.ts";
 
@@ -14,7 +15,7 @@ export interface Digest {
 export const emptyDigest = (): Digest => ({ first: 0, second: 0 });
 
 /** What kind of record a hash is of, so that a lease and a lock with equal fields differ. */
-const kinds = { lease: 1, lock: 2, outcome: 3, ended: 4, whole: 5 } as const;
+const kinds = { lease: 1, lock: 2, outcome: 3, ended: 4, whole: 5, acceptor: 6 } as const;
 
 export function add(digest: Digest, hash: Digest): void {
   digest.first = (digest.first + hash.first) | 0;
@@ -73,6 +74,33 @@ export function endedHash(ended: EndedGrant): Digest {
   foldText(hash, ended.how);
   foldNumber(hash, ended.index);
   return finish(hash);
+}
+
+export function acceptorHash(record: AcceptorRecord): Digest {
+  const hash = begin(kinds.acceptor);
+  foldText(hash, record.lock);
+  foldBallot(hash, record.promised);
+  foldBallot(hash, record.accepted);
+  foldValue(hash, record.value);
+  foldNumber(hash, record.index);
+  return finish(hash);
+}
+
+function foldBallot(hash: Digest, ballot: Ballot | null): void {
+  foldNumber(hash, ballot?.round ?? 0);
+  foldText(hash, ballot?.region ?? "");
+}
+
+function foldValue(hash: Digest, value: Value | null): void {
+  if (value === null) return;
+  foldText(hash, value.type);
+  foldNumber(hash, value.token);
+  foldText(hash, value.requestId ?? "");
+  if (value.type === "free") return foldText(hash, value.how);
+  foldText(hash, value.owner);
+  foldNumber(hash, value.lease);
+  foldNumber(hash, value.ttl);
+  foldNumber(hash, value.grantedAt);
 }
 
 // Field by field and in this order: an outcome that went through a snapshot may have its properties in another order.

@@ -3,13 +3,15 @@
 
 import { type Behaviour, type Effect, type Inbox, send, setTimer } from "../actor.ts";
 import { invariant } from "../invariant.ts";
-import type { Entry, LeaseChange, LockToLease, Query, RequestAnswer, SnapshotSlice } from "../messages.ts";
+import type { AskReply, Entry, LeaseChange, LockToLease, Query, RequestAnswer, SnapshotSlice } from "../messages.ts";
 import type { Outcome } from "../operations.ts";
 import { millis } from "../scalars.ts";
-import { apply, holder, leaseOutcome } from "./apply.ts";
+import { holdings, view } from "./accepting.ts";
+import { holdingsText } from "./acceptor-table.ts";
+import { apply, leaseOutcome } from "./apply.ts";
 import { addSlice, capture, finishRestoration, nextSlice } from "./snapshot.ts";
 import { type LockState, startLock } from "./state.ts";
-import { stateDigest } from "./table.ts";
+import { holder, stateDigest } from "./table.ts";
 
 type Effects = Effect<"lock">[];
 
@@ -40,6 +42,7 @@ function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { i
   const { table } = state;
   const changes: LeaseChange[] = [];
   const answers: RequestAnswer[] = [];
+  const replies: AskReply[] = [];
   const digests: Effects = [];
   for (const entry of entries) {
     // Raft sent it before it heard that storage had sent a snapshot: there is no order between the two.
@@ -49,19 +52,37 @@ function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { i
     if (isAwaited && entry.command.type === "write" && applied.outcome !== null) {
       answers.push({ requestId: entry.command.requestId, answer: applied.outcome });
     }
+    if (isAwaited && applied.reply !== undefined && "ask" in entry.command) {
+      replies.push({ ask: entry.command.ask, reply: applied.reply });
+    }
     if (entry.index % state.digestEntries === 0) {
       digests.push(send("raft", { type: "digest", digest: { index: entry.index, digest: stateDigest(table) } }));
     }
   }
   const effects: Effects = [];
   if (changes.length > 0) effects.push(send("lease", { type: "changed", changes }));
-  effects.push(...answerAll(state, answers), ...digests);
+  effects.push(...answerAll(state, answers), ...replyAll(replies), ...digests);
   return effects;
 }
+
+/** As of answers: what names a holder goes by way of the lease actor. */
+function replyAll(replies: readonly AskReply[]): Effects {
+  if (replies.length === 0) return [];
+  const naming = replies.filter(({ reply }) => namesHolder(reply));
+  const others = replies.filter(({ reply }) => !namesHolder(reply));
+  const effects: Effects = [];
+  if (naming.length > 0) effects.push(send("lease", { type: "completeReplies", replies: naming }));
+  if (others.length > 0) effects.push(send("region", { type: "replies", replies: others }));
+  return effects;
+}
+
+const namesHolder = (reply: AskReply["reply"]): boolean =>
+  (reply.type === "begun" ? reply.own : reply).type === "live" || (reply.type === "view" && reply.holder !== null);
 
 function onRead(state: LockState, queries: readonly Query[]): Effects {
   const { table } = state;
   const answers: RequestAnswer[] = [];
+  const replies: AskReply[] = [];
   const leases: Extract<LockToLease, { type: "leases" }>["answers"][number][] = [];
   for (const query of queries) {
     switch (query.type) {
@@ -78,9 +99,17 @@ function onRead(state: LockState, queries: readonly Query[]): Effects {
           lease: query.lease,
           outcome: leaseOutcome(table, query.lease),
         });
+        break;
+      case "view":
+        if (table.acceptor !== null) {
+          replies.push({ ask: query.ask, reply: view(table, table.acceptor, query.lock) });
+        }
+        break;
+      case "holdings":
+        replies.push({ ask: query.ask, reply: holdings(table, query.lease) });
     }
   }
-  const effects = answerAll(state, answers);
+  const effects = [...answerAll(state, answers), ...replyAll(replies)];
   if (leases.length > 0) effects.push(send("lease", { type: "leases", answers: leases }));
   return effects;
 }
@@ -130,7 +159,7 @@ function sendSlice(state: LockState): Effects {
  * older position, which storage and raft have given up as well.
  */
 function onRestore(state: LockState, slice: SnapshotSlice): Effects {
-  state.restoration = addSlice(state.restoration, slice);
+  state.restoration = addSlice(state.restoration, slice, slice.slice === 0 ? state.freshAcceptor() : null);
   if (!slice.last) return [];
   const table = finishRestoration(state.restoration);
   invariant(table.index >= state.table.index, "a snapshot takes nothing back that was applied");
@@ -141,6 +170,9 @@ function onRestore(state: LockState, slice: SnapshotSlice): Effects {
   const changes: LeaseChange[] = [{ type: "cleared" }];
   for (const { id, ttl, renewals } of table.leases.values()) {
     changes.push({ type: "opened", lease: id, ttl, renewals });
+    if (table.acceptor !== null && table.locksOf.has(id)) {
+      changes.push({ type: "holds", lease: id, locks: holdingsText(table.acceptor, id) });
+    }
   }
   const effects: Effects = [];
   for (let from = 0; from < changes.length; from += changesMax) {

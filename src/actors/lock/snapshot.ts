@@ -1,25 +1,29 @@
 // The lock table as slices: taken apart for storage, put together from storage. Records are immutable, so copying the
 // references captures the table at one moment; the slices are made from the copies while the table goes on.
 
+import { type AcceptorRecord, noBallot } from "../ballots.ts";
 import { invariant } from "../invariant.ts";
 import type {
   EndedGrant,
   LeaseRecord,
   LockRecord,
   RememberedOutcome,
+  SnapshotCounters,
   SnapshotPosition,
   SnapshotSlice,
 } from "../messages.ts";
+import { type AcceptorTable, putRecord } from "./acceptor-table.ts";
 import { emptyTable, putEnded, putLease, putLock, remember, type Table } from "./table.ts";
 
 /** The table as it was at `position`, and how much of it has been made into slices. */
 export interface Capture {
   readonly position: SnapshotPosition;
-  readonly counters: SnapshotSlice["counters"];
+  readonly counters: SnapshotCounters;
   readonly leases: readonly LeaseRecord[];
   readonly locks: readonly LockRecord[];
   readonly outcomes: readonly RememberedOutcome[];
   readonly ended: readonly EndedGrant[];
+  readonly acceptors: readonly AcceptorRecord[];
   slices: number;
   records: number;
 }
@@ -31,21 +35,31 @@ export interface Restoration {
   readonly locks: LockRecord[];
   readonly outcomes: RememberedOutcome[];
   readonly ended: EndedGrant[];
+  readonly acceptors: AcceptorRecord[];
   slices: number;
 }
 
 export const capture = (table: Table): Capture => ({
   position: { index: table.index, term: table.term },
-  counters: { fencingToken: table.fencingToken, leaseId: table.leaseId },
+  counters: countersOf(table),
   leases: [...table.leases.values()],
   locks: [...table.locks.values()],
   outcomes: [...table.outcomes.values()],
   ended: [...table.ended.values()],
+  acceptors: [...(table.acceptor?.records.values() ?? [])],
   slices: 0,
   records: 0,
 });
 
-/** The next `recordsMax` records: leases first, then locks, outcomes and ended grants. */
+const countersOf = ({ fencingToken, leaseId, acceptor }: Table): SnapshotCounters => ({
+  fencingToken,
+  leaseId,
+  round: acceptor?.round ?? 0,
+  floor: acceptor?.floor ?? noBallot,
+  leaseNumbers: [...(acceptor?.leaseNumbers ?? [])],
+});
+
+/** The next `recordsMax` records: leases first, then locks, outcomes, ended grants and what was accepted. */
 export function nextSlice(capture: Capture, recordsMax: number): SnapshotSlice {
   const from = capture.records;
   const to = from + recordsMax;
@@ -63,6 +77,7 @@ export function nextSlice(capture: Capture, recordsMax: number): SnapshotSlice {
     locks: part(capture.locks),
     outcomes: part(capture.outcomes),
     ended: part(capture.ended),
+    acceptors: part(capture.acceptors),
     last: to >= before,
   };
   capture.slices += 1;
@@ -71,8 +86,12 @@ export function nextSlice(capture: Capture, recordsMax: number): SnapshotSlice {
 }
 
 /** Takes a slice in; the first of a snapshot starts anew, whatever was under way before. */
-export function addSlice(current: Restoration | null, slice: SnapshotSlice): Restoration {
-  const restoration = slice.slice === 0 ? beginRestoration(slice) : current;
+export function addSlice(
+  current: Restoration | null,
+  slice: SnapshotSlice,
+  acceptor: AcceptorTable | null = null,
+): Restoration {
+  const restoration = slice.slice === 0 ? beginRestoration(slice, acceptor) : current;
   invariant(restoration !== null && restoration.slices === slice.slice, "slices of a snapshot come in their order");
   invariant(restoration.position.index === slice.position.index, "slices of two snapshots are not mixed");
   for (const lease of slice.leases) putLease(restoration.table, lease);
@@ -80,23 +99,32 @@ export function addSlice(current: Restoration | null, slice: SnapshotSlice): Res
   for (const lock of slice.locks) restoration.locks.push(lock);
   for (const outcome of slice.outcomes) restoration.outcomes.push(outcome);
   for (const ended of slice.ended) restoration.ended.push(ended);
+  for (const record of slice.acceptors) restoration.acceptors.push(record);
   restoration.slices += 1;
   return restoration;
 }
 
-function beginRestoration({ position, counters }: SnapshotSlice): Restoration {
-  const table = emptyTable();
+function beginRestoration({ position, counters }: SnapshotSlice, acceptor: AcceptorTable | null): Restoration {
+  const table = emptyTable(acceptor);
+  if (acceptor !== null) {
+    acceptor.round = counters.round;
+    acceptor.floor = counters.floor;
+    for (const [place, count] of counters.leaseNumbers.entries()) acceptor.leaseNumbers[place] = count;
+  }
   table.index = position.index;
   table.term = position.term;
   table.fencingToken = counters.fencingToken;
   table.leaseId = counters.leaseId;
-  return { position, table, locks: [], outcomes: [], ended: [], slices: 0 };
+  return { position, table, locks: [], outcomes: [], ended: [], acceptors: [], slices: 0 };
 }
 
 /** The whole table, once the last slice is in. Its queues are sorted again, whatever order the records came in. */
-export function finishRestoration({ table, locks, outcomes, ended }: Restoration): Table {
+export function finishRestoration({ table, locks, outcomes, ended, acceptors }: Restoration): Table {
   for (const lock of locks.sort((a, b) => a.token - b.token)) putLock(table, lock);
   for (const outcome of outcomes.sort((a, b) => a.index - b.index)) remember(table, outcome);
   for (const grant of ended.sort((a, b) => a.index - b.index)) putEnded(table, grant);
+  const { acceptor, digest } = table;
+  if (acceptor !== null)
+    for (const record of acceptors.sort((a, b) => a.index - b.index)) putRecord(acceptor, digest, record);
   return table;
 }

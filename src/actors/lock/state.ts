@@ -2,6 +2,7 @@
 
 import type { Config } from "../config.ts";
 import { type LogIndex, logIndex } from "../scalars.ts";
+import { type AcceptorTable, emptyAcceptorTable } from "./acceptor-table.ts";
 import type { Capture, Restoration } from "./snapshot.ts";
 import { emptyTable, type Table } from "./table.ts";
 
@@ -9,6 +10,8 @@ export interface LockState {
   readonly requestsRemembered: number;
   readonly digestEntries: number;
   readonly sliceRecords: number;
+  /** What an acceptor starts with; null where there is one region. */
+  readonly freshAcceptor: () => AcceptorTable | null;
   table: Table;
   /** The snapshot that is being sent to storage. */
   capture: Capture | null;
@@ -20,13 +23,18 @@ export interface LockState {
   indexTold: LogIndex;
 }
 
-export const startLock = ({ cluster, node }: Config): LockState => ({
-  requestsRemembered: cluster.requestsRemembered,
-  digestEntries: cluster.digestEntries,
-  sliceRecords: node.sliceRecords,
-  table: emptyTable(),
-  capture: null,
-  restoration: null,
-  restoredIndex: logIndex(0),
-  indexTold: logIndex(0),
-});
+export function startLock({ cluster, node }: Config): LockState {
+  const { regionId, regions } = cluster;
+  const freshAcceptor = (): AcceptorTable | null => (regions.length > 1 ? emptyAcceptorTable(regionId, regions) : null);
+  return {
+    requestsRemembered: cluster.requestsRemembered,
+    digestEntries: cluster.digestEntries,
+    sliceRecords: node.sliceRecords,
+    freshAcceptor,
+    table: emptyTable(freshAcceptor()),
+    capture: null,
+    restoration: null,
+    restoredIndex: logIndex(0),
+    indexTold: logIndex(0),
+  };
+}

@@ -4,7 +4,7 @@
 
 import { invariant } from "../invariant.ts";
 import type { EndedGrant, LeaseRecord, LockRecord, RememberedOutcome } from "../messages.ts";
-import type { Ending } from "../operations.ts";
+import type { Ending, Holder } from "../operations.ts";
 import {
   type FencingToken,
   fencingToken,
@@ -12,10 +12,12 @@ import {
   type LogIndex,
   leaseId,
   logIndex,
+  type Millis,
   type RequestId,
   type Term,
   term,
 } from "../scalars.ts";
+import { type AcceptorTable, countersOf, forgetRecords, hold, letGo, putRecord } from "./acceptor-table.ts";
 import type { Digest } from "./digest.ts";
 import { add, digestText, emptyDigest, endedHash, leaseHash, lockHash, outcomeHash, subtract } from "./digest.ts";
 import { dropOldest, emptyFifo, type Fifo, oldest, pushLast } from "./fifo.ts";
@@ -43,9 +45,11 @@ export interface Table {
   term: Term;
   /** Of all records; the counters are added when it is asked for. */
   readonly digest: Digest;
+  /** Null where there is one region. */
+  readonly acceptor: AcceptorTable | null;
 }
 
-export const emptyTable = (): Table => ({
+export const emptyTable = (acceptor: AcceptorTable | null = null): Table => ({
   leases: new Map(),
   locks: new Map(),
   locksOf: new Map(),
@@ -58,9 +62,15 @@ export const emptyTable = (): Table => ({
   index: logIndex(0),
   term: term(0),
   digest: emptyDigest(),
+  acceptor,
 });
 
-export const stateDigest = (table: Table): string => digestText(table.digest, [table.fencingToken, table.leaseId]);
+export const stateDigest = (table: Table): string =>
+  digestText(table.digest, [
+    table.fencingToken,
+    table.leaseId,
+    ...(table.acceptor === null ? [] : countersOf(table.acceptor)),
+  ]);
 
 /** Adds a lease, or replaces the record of the same number. */
 export function putLease(table: Table, lease: LeaseRecord): void {
@@ -86,6 +96,7 @@ export function putLock(table: Table, lock: LockRecord): void {
   const siblings = table.locksOf.get(lock.lease);
   if (siblings === undefined) table.locksOf.set(lock.lease, new Set([lock.lock]));
   else siblings.add(lock.lock);
+  if (table.acceptor !== null) hold(table.acceptor, lock);
 }
 
 /** Frees a lock, and remembers of its grant how it ended. */
@@ -95,9 +106,20 @@ export function endGrant(table: Table, lock: LockRecord, { how, index }: { how: 
   const siblings = table.locksOf.get(lock.lease);
   siblings?.delete(lock.lock);
   if (siblings?.size === 0) table.locksOf.delete(lock.lease);
-  putEnded(table, { lock: lock.lock, owner: lock.owner, lease: lock.lease, token: lock.token, how, index });
+  if (table.acceptor === null) {
+    putEnded(table, { lock: lock.lock, owner: lock.owner, lease: lock.lease, token: lock.token, how, index });
+  } else {
+    letGo(table.acceptor, lock, siblings?.size === 0);
+    touch(table, table.acceptor, { lock: lock.lock, index });
+  }
   // While the lock was held its record remembered the request; from now on the outcome must, and for a full span.
   remember(table, { requestId: lock.requestId, index, outcome: { type: "grantOver", token: lock.token, how } });
+}
+
+/** What the acceptor keeps of a lock counts as new: it is kept for a full span from now. */
+function touch({ digest }: Table, acceptor: AcceptorTable, { lock, index }: { lock: string; index: LogIndex }): void {
+  const record = acceptor.records.get(lock);
+  if (record !== undefined) putRecord(acceptor, digest, { ...record, index });
 }
 
 export function putEnded(table: Table, ended: EndedGrant): void {
@@ -119,6 +141,14 @@ export function remember(table: Table, remembered: RememberedOutcome): void {
   add(table.digest, outcomeHash(remembered));
 }
 
+/** Forgets what came of one request. */
+export function forgetOutcome(table: Table, requestId: RequestId): void {
+  const outcome = table.outcomes.get(requestId);
+  if (outcome === undefined) return;
+  table.outcomes.delete(requestId);
+  subtract(table.digest, outcomeHash(outcome));
+}
+
 /** Forgets every outcome and every ended grant of `through` and before. */
 export function forget(table: Table, through: number): void {
   let outcome = takeUpTo(table.outcomesByAge, through);
@@ -136,6 +166,9 @@ export function forget(table: Table, through: number): void {
     subtract(table.digest, endedHash(ended));
     ended = takeUpTo(table.endedByAge, through);
   }
+  if (table.acceptor !== null) {
+    forgetRecords(table.acceptor, table.digest, { through, isHeld: (lock) => table.locks.has(lock) });
+  }
 }
 
 function takeUpTo<Item extends { readonly index: LogIndex }>(fifo: Fifo<Item>, through: number): Item | undefined {
@@ -143,4 +176,20 @@ function takeUpTo<Item extends { readonly index: LogIndex }>(fifo: Fifo<Item>, t
   if (item === undefined || item.index > through) return undefined;
   dropOldest(fifo);
   return item;
+}
+
+/** Who holds a lock. How long still is the lease actor's to say. */
+export const holder = (table: Table, lock: LockRecord): Holder => ({
+  owner: lock.owner,
+  lease: lock.lease,
+  token: lock.token,
+  ttl: leaseOf(table, lock).ttl,
+  grantedAt: lock.grantedAt,
+  remaining: 0 as Millis,
+});
+
+export function leaseOf(table: Table, lock: LockRecord): LeaseRecord {
+  const lease = table.leases.get(lock.lease);
+  invariant(lease !== undefined, "a lock is held by a live lease");
+  return lease;
 }

@@ -15,10 +15,19 @@ const digestsMax = 8;
 /** A snapshot waits for transfers under way until the log is this many times as long as it should be. */
 const patience = 4;
 
-/** Sends the lock actor everything that is committed and that it has not been sent. */
+/**
+ * Sends the lock actor everything that is committed and that it has not been sent. A snapshot that is due comes first, and waits until
+ * this node's own log holds what it will contain: else a crash could leave a snapshot beyond the end of the log.
+ */
 export function handToLock(state: RaftState): RaftEffect[] {
   const effects: RaftEffect[] = [];
-  while (state.handedToLock !== null && state.handedToLock < state.commitIndex) {
+  while (state.handedToLock !== null) {
+    if (isSnapshotDue(state)) {
+      if (state.durableIndex < state.handedToLock) break;
+      state.snapshotUnderWay = true;
+      effects.push(send("lock", { type: "takeSnapshot" }));
+    }
+    if (state.handedToLock >= state.commitIndex) break;
     const from = logIndex(state.handedToLock + 1);
     const through = logIndex(Math.min(state.handedToLock + applyEntriesMax, state.commitIndex));
     const entries = entriesBetween(state.log, from, through);
@@ -28,10 +37,6 @@ export function handToLock(state: RaftState): RaftEffect[] {
     if (proposedElsewhere.length > 0) effects.push(apply(proposedElsewhere, false));
     if (proposedHere.length > 0) effects.push(apply(proposedHere, true));
     state.handedToLock = through;
-  }
-  if (isSnapshotDue(state)) {
-    state.snapshotUnderWay = true;
-    effects.push(send("lock", { type: "takeSnapshot" }));
   }
   return effects;
 }

@@ -4,7 +4,7 @@
 import { type Behaviour, type Inbox, type Inspection, send } from "../actor.ts";
 import type { PeersToRaft, RaftMessage, RaftToGateway, StorageToRaft } from "../messages.ts";
 import { type Instant, logIndex } from "../scalars.ts";
-import { feedRestored, onDigest, onRestored, onSnapshotSaved } from "./applying.ts";
+import { feedRestored, handToLock, onDigest, onRestored, onSnapshotSaved } from "./applying.ts";
 import {
   becomeCandidate,
   onElectionTimeout,
@@ -141,6 +141,8 @@ function onPersisted(
   if (isCurrent && message.lastIndex > state.durableIndex) {
     state.durableIndex = message.lastIndex;
     effects.push(...asLeader(state, (leader) => onLogDurable(state, leader)));
+    // A snapshot may have waited for this, and entries behind it.
+    effects.push(...handToLock(state));
   }
   return effects;
 }
@@ -208,30 +210,27 @@ function withConsequences(state: RaftState, effects: RaftEffect[]): RaftEffect[]
     const leadership = { type: isLeading ? "leading" : "following", term: state.term } as const;
     effects.push(send("lease", leadership), send("region", leadership));
   }
-  return [...effects, ...tellStanding(state)];
+  tellStanding(state, effects);
+  return effects;
 }
 
 /** Requests go to a leader that knows what is committed, and not before: so they can say when they were born. */
-function tellStanding(state: RaftState): RaftEffect[] {
-  const { role, term, leader, committedByLeader, toldStanding: told } = state;
+function tellStanding(state: RaftState, effects: RaftEffect[]): void {
+  const { role, term, committedByLeader, toldStanding: told } = state;
   const isHandingOver = role.type === "leader" && role.transfer !== null;
-  const standing: RaftToGateway = {
-    type: "standing",
-    role: role.type,
-    term,
-    leader: committedByLeader === null || isHandingOver ? null : leader,
-    committed: logIndex(Math.max(state.commitIndex, committedByLeader ?? 0)),
-  };
+  const leader = committedByLeader === null || isHandingOver ? null : state.leader;
+  const committed = logIndex(Math.max(state.commitIndex, committedByLeader ?? 0));
   // A gateway that knew too little would take a new request for one that is too old; so now and then it is told again.
   const tellEntries = Math.ceil(state.config.cluster.requestsRemembered / 4);
   const isKnown =
-    told?.role === standing.role &&
-    told.term === standing.term &&
-    told.leader === standing.leader &&
-    standing.committed - told.committed < tellEntries;
-  if (isKnown) return [];
+    told?.role === role.type &&
+    told.term === term &&
+    told.leader === leader &&
+    committed - told.committed < tellEntries;
+  if (isKnown) return;
+  const standing: RaftToGateway = { type: "standing", role: role.type, term, leader, committed };
   state.toldStanding = standing;
-  return [send("gateway", standing)];
+  effects.push(send("gateway", standing));
 }
 
 function inspect(state: RaftState): Inspection {

@@ -1,5 +1,5 @@
 // Descriptors as a compiler would have made them, which strict readers insist on. The loader names types relative to where
-// they are used, leaves the JSON names of fields out, and calls the entries of maps otherwise.
+// they are used, leaves out the JSON names of fields and which are optional, and calls the entries of maps otherwise.
 
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type DescriptorProto, type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
@@ -48,6 +48,8 @@ function mend(file: FileDescriptorProto, known: ReadonlySet<string>): Buffer {
     for (const field of message.field) {
       field.typeName = absolute(field.typeName, scope);
       field.jsonName = camelCase(field.name);
+      if (field.oneofIndex !== undefined && message.oneofDecl[field.oneofIndex]?.name === `_${field.name}`)
+        field.proto3Optional = true;
     }
     for (const nested of message.nestedType) mendMessage(nested, scope);
   };

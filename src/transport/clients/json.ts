@@ -66,11 +66,13 @@ function wholeNumber(value: unknown): bigint | null {
   return null;
 }
 
-/** Writes a message. */
+/** Writes a message. An empty list is left out, as is what is not there. */
 export function writeJson(value: unknown): string {
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  if (Array.isArray(value)) return `[${value.map(writeJson).join(",")}]`;
+  const isThere = (field: unknown): boolean => field !== undefined && !(Array.isArray(field) && field.length === 0);
+  const fields = Object.entries(value).filter(([, field]) => isThere(field));
   return `{${fields.map(([name, field]) => `"${snakeCase(name)}":${writeJson(field)}`).join(",")}}`;
 }
 

@@ -2,6 +2,7 @@
 // client does not get is told as an error.
 
 import { hostname } from "node:os";
+import type { RegionView } from "../../actors/ballots.ts";
 import type { Answer } from "../../actors/operations.ts";
 import { millis } from "../../actors/scalars.ts";
 import type {
@@ -15,6 +16,7 @@ import type {
   GetStatusResponse,
   HeartbeatRequest,
   HeartbeatResponse,
+  RegionStatus,
   ReleaseLockRequest,
   ReleaseLockResponse,
   RemovePeerRequest,
@@ -125,7 +127,7 @@ const releaseLock = (tell: Tell): Method<ReleaseLockRequest, ReleaseLockResponse
 
 /** What the node knows of itself and its group; it asks nobody else. */
 const getStatus =
-  ({ calls, post, settings, standing }: Desk): Procedure<GetStatusRequest, GetStatusResponse> =>
+  ({ calls, post, settings, standing, regions }: Desk): Procedure<GetStatusRequest, GetStatusResponse> =>
   (_asked, done) => {
     if (calls.isClosed()) {
       done(stopping);
@@ -142,11 +144,24 @@ const getStatus =
         clusterSize: settings.config.cluster.voters.length,
         state: known?.role ?? "follower",
         stats: { leases: counts.leases, locks: counts.locks, fencingCounter: BigInt(counts.fencingCounter) },
+        regions: regions().map(regionStatus),
       });
     });
     post({ type: "count", call });
     return call;
   };
+
+/** To a thousandth of a millisecond. */
+const rounded = (span: number | null): number | undefined =>
+  span === null ? undefined : Math.round(span * 1_000) / 1_000;
+
+const regionStatus = ({ region, reachable, leader, roundTrip, silence }: RegionView): RegionStatus => ({
+  regionId: region,
+  reachable,
+  leader: leader ?? "",
+  roundTripMs: rounded(roundTrip),
+  silenceMs: rounded(silence),
+});
 
 /** Where this node serves its clients, as far as it can know: a node that listens on every interface names its host. */
 function ownAddress({ grpcAddress: { host, port } }: Settings): string {

@@ -1,9 +1,10 @@
 // What the node tells Prometheus. On the way of a request only integers in arrays are counted; everything else happens when
-// somebody asks. Labels are bounded: methods and codes, never a lock, an owner or an address.
+// somebody asks. Labels are bounded: methods, codes and regions, never a lock, an owner or an address.
 
 import { status } from "@grpc/grpc-js";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Inspection } from "../../actors/actor.ts";
+import type { RegionView } from "../../actors/ballots.ts";
 import type { Millis } from "../../actors/scalars.ts";
 import { LockStatus } from "../generated/com/geastalt/lock/grpc/lock.ts";
 
@@ -42,7 +43,10 @@ interface Row {
 }
 
 /** `inspectNode` asks every actor of the node what it says of itself. */
-export function newMetrics(inspectNode: () => Promise<Readonly<Record<string, Inspection>>>, version: string): Metrics {
+export function newMetrics(
+  inspectNode: () => Promise<Readonly<Record<string, Inspection>>>,
+  { version, regions }: { version: string; regions: () => readonly RegionView[] },
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const rows: Row[] = [];
@@ -51,7 +55,7 @@ export function newMetrics(inspectNode: () => Promise<Readonly<Record<string, In
     // A node that cannot be asked still says how its process is.
     const [process, node] = await Promise.all([registry.metrics(), inspectNode().catch(() => ({}))]);
     const info = `# TYPE lockmgr_info gauge\nlockmgr_info{version=${JSON.stringify(version)}} 1\n`;
-    return `${process}\n${info}${requests(rows)}${gauges(node)}`;
+    return `${process}\n${info}${requests(rows)}${gauges(node)}${regionGauges(regions())}`;
   };
   return {
     meter: (method, over) => {
@@ -119,6 +123,27 @@ function gauges(node: Readonly<Record<string, Inspection>>): string {
     }
   }
   return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+}
+
+/** How the node sees the other regions. */
+function regionGauges(views: readonly RegionView[]): string {
+  if (views.length === 0) return "";
+  const gauge = (name: string, says: string, read: (view: RegionView) => number | null): string[] => {
+    const samples = views.flatMap((view) => {
+      const value = read(view);
+      return value === null ? [] : [`${name}{region=${JSON.stringify(view.region)}} ${value}`];
+    });
+    return [`# HELP ${name} ${says}`, `# TYPE ${name} gauge`, ...samples];
+  };
+  const lines = [
+    ...gauge("lockmgr_region_reachable", "Whether a node that leads the region can be spoken to.", (view) =>
+      view.reachable ? 1 : 0,
+    ),
+    ...gauge("lockmgr_region_round_trip_seconds", "The last round trip to the region's leader.", ({ roundTrip }) =>
+      roundTrip === null ? null : roundTrip / 1_000,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
 }
 
 const snakeCase = (name: string): string =>

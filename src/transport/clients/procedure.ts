@@ -2,6 +2,7 @@
 // the way there and back; which operation a request is, and how an answer is told, is for `stateless.ts` and `leased.ts`.
 
 import { createHash } from "node:crypto";
+import type { RegionView } from "../../actors/ballots.ts";
 import type { CallId, ClientsToGateway } from "../../actors/messages.ts";
 import type { Answer, Operation, Standing } from "../../actors/operations.ts";
 import { type Instant, type Millis, millis, type RequestId, requestId, type WallTime } from "../../actors/scalars.ts";
@@ -21,6 +22,8 @@ export interface Desk {
   readonly calls: Calls;
   /** How the node sees its group; null until it has said so. */
   readonly standing: () => Standing | null;
+  /** How the node sees the other regions. */
+  readonly regions: () => readonly RegionView[];
 }
 
 /** The request is at fault. */

@@ -26,6 +26,8 @@ export function refusalSentence(refusal: Refusal, standing: Standing | null): st
       return "too many requests are under way on this node; try again later";
     case "disk-full":
       return "the disk is nearly full: nothing new is begun, what is held can be renewed and released";
+    case "no-quorum":
+      return "no majority of regions could be reached in time; nothing was granted, try again later";
     case "stopping":
       return "this node is stopping; ask another";
   }

@@ -90,6 +90,14 @@ test("another write under the id of one that is under way is done under an id of
   ]);
 });
 
+test("what another owner asks for under the id of a request under way is no repeat of it", () => {
+  const state = gatewayAfter(...leading, request(1, acquire("x"), { id: "mine" }));
+  const ofAnother = { ...acquire("x"), owner: "another" };
+  assert.equal(receive(state, request(2, ofAnother, { id: "mine" }), at(0)), [
+    proposed({ id: "i-1", write: ofAnother }),
+  ]);
+});
+
 test("more requests than inflightMax are refused at once, until one is answered", () => {
   const state = gatewayAfter(...leading);
   for (const call of [1, 2, 3, 4]) receive(state, request(call, acquire("x")), at(0));
@@ -225,6 +233,18 @@ test("each call keeps its own deadline, and one timer serves them all", () => {
   assert.equal(receive(state, timeout("deadline"), at(300)), [answered(2, refusal("no-leader")), deadlineTimer(100)]);
   assert.equal(receive(state, timeout("deadline"), at(400)), [answered(3, refusal("no-leader")), deadlineTimer(500)]);
   assert.equal(receive(state, timeout("deadline"), at(900)), [answered(1, refusal("no-leader"))]);
+});
+
+test("each call of a request keeps its own deadline, however many requests have come and gone meanwhile", () => {
+  const state = gatewayAfter();
+  for (const [call, budget] of [300, 600, 900].entries())
+    receive(state, request(call, acquire("x"), { id: "mine", budget }), at(0));
+  for (let call = 10; call < 30; call++) {
+    receive(state, request(call, acquire("y"), { budget: 5000 }), at(0));
+    receive(state, cancelled(call), at(0));
+  }
+  for (const [call, moment] of [300, 600, 900].entries())
+    assert.equal(receive(state, timeout("deadline"), at(moment))[0], answered(call, refusal("no-leader")));
 });
 
 test("deadlines closer together than 10 ms share one run of the timer", () => {

@@ -4,7 +4,13 @@ import { type Effect, type Inbox, send, setTimer } from "../../../src/actors/act
 import type { Config } from "../../../src/actors/config.ts";
 import { gateway } from "../../../src/actors/gateway/receive.ts";
 import type { GatewayState } from "../../../src/actors/gateway/state.ts";
-import type { CallId, ForwardedRequest, RaftToGateway, RequestAnswer } from "../../../src/actors/messages.ts";
+import type {
+  CallId,
+  ForwardedRequest,
+  RaftToGateway,
+  RequestAnswer,
+  SendingReply,
+} from "../../../src/actors/messages.ts";
 import type { Answer, Holder, Operation, Refusal, Write } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
@@ -24,6 +30,7 @@ export const config: Config = {
   cluster: {
     clusterId: "test",
     regionId: regionId("r"),
+    regions: [regionId("r")],
     voters: [nodeId("a"), nodeId("b"), nodeId("c")],
     clockRateErrorMax: 0.01,
     clockAllowanceMs: millis(50),
@@ -100,14 +107,23 @@ export const request = (
 export const forwardedRequest = (
   id: string,
   operation: Operation,
-  { bornAt = 7, bytes = 10, budget = 5000 }: { bornAt?: number; bytes?: number; budget?: number } = {},
+  {
+    bornAt = 7,
+    bytes = 10,
+    budget = 5000,
+    sending = 1,
+  }: { bornAt?: number; bytes?: number; budget?: number; sending?: number } = {},
 ): ForwardedRequest => ({
   requestId: requestId(id),
   bornAt: logIndex(bornAt),
   operation,
   bytes,
   budget: millis(budget),
+  sending,
 });
+
+/** An answer to a sending: the first unless another is named. */
+export const toSending = (answer: RequestAnswer, sending = 1): SendingReply => ({ ...answer, sending });
 
 export const forwarded = (from: string, ...requests: ForwardedRequest[]): Inbox<"gateway"> => ({
   type: "forwarded",
@@ -115,10 +131,10 @@ export const forwarded = (from: string, ...requests: ForwardedRequest[]): Inbox<
   requests,
 });
 
-export const replied = (from: string, ...answers: RequestAnswer[]): Inbox<"gateway"> => ({
+export const replied = (from: string, ...answers: (RequestAnswer | SendingReply)[]): Inbox<"gateway"> => ({
   type: "replied",
   from: nodeId(from),
-  answers,
+  answers: answers.map((answer) => ("sending" in answer ? answer : toSending(answer))),
 });
 
 export const cancelled = (call: CallId): Inbox<"gateway"> => ({ type: "cancelled", call });
@@ -181,8 +197,12 @@ export const renewed = (id: string, lease: number): Effect<"gateway"> =>
 export const forward = (node: string, ...requests: ForwardedRequest[]): Effect<"gateway"> =>
   send("peers", { type: "forward", to: nodeId(node), requests });
 
-export const replies = (node: string, ...answers: RequestAnswer[]): Effect<"gateway"> =>
-  send("peers", { type: "reply", to: nodeId(node), answers });
+export const replies = (node: string, ...answers: (RequestAnswer | SendingReply)[]): Effect<"gateway"> =>
+  send("peers", {
+    type: "reply",
+    to: nodeId(node),
+    answers: answers.map((answer) => ("sending" in answer ? answer : toSending(answer))),
+  });
 
 export const deadlineTimer = (span: number): Effect<"gateway"> => setTimer("deadline", millis(span));
 export const retryTimer = (span = 500): Effect<"gateway"> => setTimer("retry", millis(span));

@@ -37,6 +37,7 @@ import {
   standing,
   timeout,
   to,
+  toSending,
 } from "./builders.ts";
 
 const { receive } = gateway;
@@ -107,8 +108,8 @@ test("every change of standing sends everything that is unanswered to where the 
     told({ term: term(2), leader: nodeId("c"), leaderAddress: "c:9090", leaderReachable: true }),
     forward(
       "c",
-      forwardedRequest("i-1", acquire("x"), { budget: 4998 }),
-      forwardedRequest("i-2", check("y"), { budget: 4998 }),
+      forwardedRequest("i-1", acquire("x"), { budget: 4998, sending: 3 }),
+      forwardedRequest("i-2", check("y"), { budget: 4998, sending: 4 }),
     ),
     retryTimer(),
   ]);
@@ -178,9 +179,9 @@ test("a forwarded request that stays unanswered for retryMs is sent again", () =
   receive(state, request(2, acquire("y")), at(200));
   assert.equal(receive(state, timeout("retry"), at(500)), [
     retryTimer(200),
-    forward("b", forwardedRequest("i-1", acquire("x"), { budget: 4500 })),
+    forward("b", forwardedRequest("i-1", acquire("x"), { budget: 4500, sending: 3 })),
   ]);
-  receive(state, replied("b", to("i-2", granted)), at(600));
+  receive(state, replied("b", toSending(to("i-2", granted), 2)), at(600));
   assert.equal(receive(state, timeout("retry"), at(700)), [retryTimer(300)]);
   receive(state, replied("b", to("i-1", granted)), at(800));
   assert.equal(receive(state, timeout("retry"), at(1000)), []);
@@ -213,7 +214,7 @@ test("what was under way to the leader when the connection broke is sent again w
   assert.equal(receive(state, timeout("retry"), at(500)), []);
   assert.equal(receive(state, link("b", "b:9090"), at(600)), [
     told({ leader: nodeId("b"), leaderAddress: "b:9090", leaderReachable: true }),
-    forward("b", forwardedRequest("i-1", check("x"), { budget: 4400 })),
+    forward("b", forwardedRequest("i-1", check("x"), { budget: 4400, sending: 2 })),
     retryTimer(),
   ]);
 });
@@ -222,7 +223,7 @@ test("a connection that was down for a moment has everything sent again at once,
   const state = gatewayAfter(...following, request(1, check("x")), link("b", null));
   assert.equal(receive(state, link("c", "c:9090"), at(1)), []);
   assert.equal(receive(state, link("b", "b:9090"), at(2)).slice(1), [
-    forward("b", forwardedRequest("i-1", check("x"), { budget: 4998 })),
+    forward("b", forwardedRequest("i-1", check("x"), { budget: 4998, sending: 2 })),
   ]);
   assert.equal(receive(state, link("c", "c:9091"), at(3)), []);
 });
@@ -237,12 +238,23 @@ test("a refusal of the leader's gateway is the answer if the request was sent on
 test("a refusal proves nothing about a write that was sent before: it is tried on, and ends unknown", () => {
   const state = gatewayAfter(...following, link("c", "c:9090"), request(1, acquire("x"), { budget: 1000 }));
   receive(state, standing("c", { term: 2 }), at(1));
-  assert.equal(receive(state, replied("c", to("i-1", refusal("disk-full"))), at(2)), []);
+  assert.equal(receive(state, replied("c", toSending(to("i-1", refusal("disk-full")), 2)), at(2)), []);
   assert.equal(receive(state, timeout("retry"), at(501)), [
-    forward("c", forwardedRequest("i-1", acquire("x"), { budget: 499 })),
+    forward("c", forwardedRequest("i-1", acquire("x"), { budget: 499, sending: 3 })),
     retryTimer(),
   ]);
   assert.equal(receive(state, timeout("deadline"), at(1000)), [answered(1, refusal("unknown-outcome"))]);
+});
+
+test("an answer to what was sent before a call came is not for it, however often it was given up before", () => {
+  const state = gatewayAfter(...following, request(1, acquire("x"), { id: "r", budget: 100 }));
+  receive(state, timeout("deadline"), at(100));
+  receive(state, request(2, acquire("x"), { id: "r" }), at(200));
+  // The first answer comes late, and once more: whoever asks now would count its ttl from too late a moment.
+  const again = (sending: number) => [forward("b", forwardedRequest("r", acquire("x"), { budget: 4900, sending }))];
+  assert.equal(receive(state, replied("b", toSending(to("r", granted), 1)), at(300)), again(3));
+  assert.equal(receive(state, replied("b", toSending(to("r", granted), 1)), at(300)), again(4));
+  assert.equal(receive(state, replied("b", toSending(to("r", granted), 2)), at(301)), [answered(2, granted)]);
 });
 
 test("a refusal of a node that is no longer asked counts for nothing, an outcome counts from anywhere", () => {

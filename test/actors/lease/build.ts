@@ -26,6 +26,7 @@ export const config: Config = {
   cluster: {
     clusterId: "test",
     regionId: regionId("default"),
+    regions: [regionId("default")],
     voters: [nodeId("a")],
     clockRateErrorMax: 0.1,
     clockAllowanceMs: millis(100),
@@ -56,6 +57,12 @@ export interface Node {
 }
 
 export const node = (): Node => ({ state: lease.start(config), now: 0 });
+
+/** A node of one of three regions. */
+export const regionalNode = (): Node => {
+  const regions = ["default", "elsewhere", "nowhere"].map(regionId);
+  return { state: lease.start({ ...config, cluster: { ...config.cluster, regions } }), now: 0 };
+};
 
 export const receive = ({ state, now }: Node, letter: Letter): Effects => lease.receive(state, letter, instant(now));
 
@@ -94,8 +101,11 @@ export const leaseIs = (as: string, lease: number, outcome: LeaseOutcome): Lette
 });
 
 /** A leader of term 1 whose timers run since 0, with these leases of 1 000 ms. */
-export function leader(...leases: number[]): Node {
-  const it = node();
+export const leader = (...leases: number[]): Node => lead(node(), leases);
+/** The same in one of three regions. */
+export const regionalLeader = (...leases: number[]): Node => lead(regionalNode(), leases);
+
+function lead(it: Node, leases: readonly number[]): Node {
   receive(it, leading(1));
   receive(it, changed(...leases.map((id) => opened(id)), termBegun(1)));
   return it;

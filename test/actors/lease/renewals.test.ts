@@ -148,6 +148,25 @@ test("an answer held back for an expiry that the log voids becomes a renewal", (
   assert.equal(passTime(it, 2_400), [proposes([1, 1, 1])]);
 });
 
+test("an answer that was held back is given once", () => {
+  const it = leader(1);
+  passTime(it, 1_200);
+  receive(it, renew(1));
+  receive(it, confirmed(1));
+  assert.equal(receive(it, changed(renewedInLog(1, 1))), [answers(["r1", isRenewed(1)])]);
+  assert.equal(receive(it, changed(renewedInLog(1, 2))), []);
+  assert.equal(receive(it, changed(ended(1))).length, 0);
+});
+
+test("a lease that was opened while it was asked after is not renewed while its expiry is proposed", () => {
+  const it = leader();
+  assert.equal(receive(it, renew(1)), [queried("r1", 1)]);
+  receive(it, changed(opened(1)));
+  assert.equal(passTime(it, 1_200), [proposes([1, 0, 1])]);
+  assert.equal(receive(it, leaseIs("r1", 1, "live")), []);
+  assert.equal(receive(it, changed(ended(1))), [answers(["r1", hasEnded(1)])]);
+});
+
 test("leading again in the same term does not make a lease renewable whose expiry may be in the log", () => {
   const it = leader(1);
   passTime(it, 1_200);

@@ -23,12 +23,16 @@ export interface Options {
   readonly requestsRemembered?: number;
   readonly digestEntries?: number;
   readonly sliceRecords?: number;
+  /** All regions; the first is this replica's unless `region` says otherwise. */
+  readonly regions?: readonly string[];
+  readonly region?: string;
 }
 
 export const config = (options: Options = {}): Config => ({
   cluster: {
     clusterId: "test",
-    regionId: regionId("default"),
+    regionId: regionId(options.region ?? options.regions?.[0] ?? "default"),
+    regions: (options.regions ?? ["default"]).map(regionId),
     voters: [nodeId("a")],
     clockRateErrorMax: 0.01,
     clockAllowanceMs: millis(50),

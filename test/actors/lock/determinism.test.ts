@@ -1,4 +1,3 @@
-import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Effect } from "../../../src/actors/actor.ts";
@@ -6,6 +5,7 @@ import type { LockState } from "../../../src/actors/lock/state.ts";
 import type { Command, Entry } from "../../../src/actors/messages.ts";
 import type { Write } from "../../../src/actors/operations.ts";
 import { leaseId, logIndex, requestId, term } from "../../../src/actors/scalars.ts";
+import { fc } from "../../fast-check.ts";
 import { acquire, acquireUnder, contents, implicit, noop, openLease, receive, release, replica } from "./build.ts";
 
 const test = suite("actors/lock: determinism");

@@ -35,6 +35,7 @@ export const config = (voters: readonly string[] = ["a", "b", "c"]): Config => (
   cluster: {
     clusterId: "test",
     regionId: regionId("here"),
+    regions: [regionId("here")],
     voters: voters.map(nodeId),
     clockRateErrorMax: 0.01,
     clockAllowanceMs: millis(50),

@@ -35,6 +35,19 @@ test("a snapshot is asked for when the log has grown enough, once", () => {
   assert.not.ok(hasEqual(raft.receive(state, commit(9), at(0)), takeSnapshot));
 });
 
+test("a snapshot waits until the own log holds what it will contain, and what comes after it waits as well", () => {
+  const state = follower({ term: 2, log: Array(9).fill(2), leader: "b" });
+  // Committed by the others, and applied here, before the own disk has it.
+  state.durableIndex = logIndex(3);
+  assert.not.ok(hasEqual(raft.receive(state, commit(8), at(0)), takeSnapshot));
+  const applied = state.handedToLock;
+  raft.receive(state, commit(9), at(1));
+  assert.is(state.handedToLock, applied);
+  const durable = { replacements: 0, hardState: state.durableHardState, lastIndex: logIndex(9), lastTerm: term(2) };
+  const effects = raft.receive(state, { type: "persisted", ...durable }, at(2));
+  assert.equal(effects, [takeSnapshot, apply(entries([2], 9), false)]);
+});
+
 test("the log before a durable snapshot goes, save a tail", () => {
   const state = follower({ term: 2, log: Array(9).fill(2), commitIndex: 8, leader: "b" });
   const position = { index: logIndex(8), term: term(2) };

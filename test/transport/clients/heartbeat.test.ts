@@ -48,6 +48,20 @@ test("answers come in the order of the requests, whatever the order of the outco
   );
 });
 
+test("a client that has said everything is still answered", async ({ house }) => {
+  house.follow((operation) => (operation.type === "renewLease" ? null : free));
+  const stream = house.leased.heartbeat();
+  const { answers, ended } = listen(stream);
+  for (const id of [1n, 2n]) stream.write({ leaseId: id });
+  stream.end();
+  await house.until((letters) => requests(letters).length === 2);
+  // What comes on the same connection later tells that its end has been read.
+  for (let asked = 0; asked < 2; asked++) await came((done) => house.leased.getStatus({}, done));
+  for (const request of requests(house.letters)) house.answer(request.call, renewed(leaseOf(request)));
+  assert.is((await ended).code, status.OK);
+  assert.is(answers.length, 2);
+});
+
 test("a renewal that fails ends the stream with its status, after the answers before it", async ({ house }) => {
   const rows: [Answer, status][] = [
     [{ type: "leaseUnknown", lease: leaseId(2) }, status.NOT_FOUND],

@@ -1,9 +1,9 @@
 // JSON as clients write and read it.
 
-import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readJson, writeJson } from "../../../src/transport/clients/json.ts";
+import { fc } from "../../fast-check.ts";
 
 const test = suite("transport/clients/json");
 

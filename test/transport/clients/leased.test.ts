@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Answer, Refusal } from "../../../src/actors/operations.ts";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
+import type { GetStatusResponse } from "../../../src/transport/generated/lowkey/v1/lock.ts";
 import { came, free, type House, holder, http, openHouse, standing } from "./scripted-gateway.ts";
 
 const test = suite<{ house: House }>("transport/clients/leased");
@@ -88,6 +89,7 @@ test("every failing outcome has its status on both interfaces", async ({ house }
     [refused("unknown-outcome"), status.UNAVAILABLE, 503, /outcome is unknown/],
     [refused("overloaded"), status.RESOURCE_EXHAUSTED, 429, /too many requests/],
     [refused("disk-full"), status.RESOURCE_EXHAUSTED, 507, /disk/],
+    [refused("no-quorum"), status.UNAVAILABLE, 503, /no majority of regions .* nothing was granted/],
     [refused("stopping"), status.UNAVAILABLE, 503, /stopping/],
     [free, status.INTERNAL, 500, /does not fit/],
     [opened, status.INTERNAL, 500, /does not fit/],
@@ -156,6 +158,7 @@ test("GetStatus tells what the node knows, with exact digits", async ({ house })
     clusterSize: 3,
     state: "leader",
     stats: { leases: 2, locks: 3, fencingCounter: 9007199254740991n },
+    regions: [],
   });
   assert.equal(await http(house, "GET", "/v1/status"), {
     status: 200,
@@ -163,6 +166,14 @@ test("GetStatus tells what the node knows, with exact digits", async ({ house })
       '{"node_id":"a","is_leader":true,"leader_address":"a.example:9090","cluster_size":3,"state":"leader",' +
       '"stats":{"leases":2,"locks":3,"fencing_counter":9007199254740991}}',
   });
+});
+
+test("only who leads is the leader", async ({ house }) => {
+  for (const role of ["follower", "candidate", "leader"] as const) {
+    house.tell(standing({ role }));
+    const { response } = await came<GetStatusResponse>((done) => house.leased.getStatus({}, done));
+    assert.equal([response?.state, response?.isLeader], [role, role === "leader"]);
+  }
 });
 
 test("AddPeer and RemovePeer are not served yet, and say so", async ({ house }) => {

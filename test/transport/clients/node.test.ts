@@ -70,6 +70,11 @@ for (const version of ["v1", "v1alpha"]) {
           name.replace(/_(.)/g, (_all, letter) => letter.toUpperCase()),
         );
       }
+      for (const { field, oneofDecl } of file.flatMap(({ messageType }) => messageType)) {
+        for (const { name, oneofIndex = -1, proto3Optional } of field) {
+          assert.is(proto3Optional, oneofDecl[oneofIndex]?.name === `_${name}`, name);
+        }
+      }
       const nested = file.flatMap(({ messageType }) => messageType).flatMap(({ nestedType }) => nestedType);
       for (const { name } of nested) assert.is(name, "StatusesEntry");
     }
@@ -94,6 +99,21 @@ test("health follows the reach of a leader, for the node and for each service", 
   await say("SERVING");
   house.tell(standing({ leaderReachable: false }));
   await say("NOT_SERVING");
+  client.close();
+});
+
+test("health under the name liveness holds whatever becomes of the group", async ({ house }) => {
+  const packages = loadPackageDefinition(loadSync(healthProtoPath, loading));
+  const client = clientOf(packages, "grpc.health.v1.Health", house);
+  type Check = (request: object, done: (error: null, response?: { status: string }) => void) => void;
+  const bound = (client as unknown as { check: Check }).check.bind(client);
+  const alive = async () =>
+    (await came<{ status: string }>((done) => bound({ service: "liveness" }, done as never))).response?.status;
+  assert.is(await alive(), "SERVING");
+  house.tell(standing());
+  assert.is(await alive(), "SERVING");
+  house.tell(standing({ leader: null, leaderReachable: false }));
+  assert.is(await alive(), "SERVING");
   client.close();
 });
 

@@ -28,6 +28,7 @@ export const settings = (changes: Partial<Settings> = {}): Settings => ({
     cluster: {
       clusterId: "test",
       regionId: regionId("default"),
+      regions: [regionId("default")],
       voters: [nodeId("a"), nodeId("b"), nodeId("c")],
       clockRateErrorMax: 0.01,
       clockAllowanceMs: millis(50),
@@ -55,6 +56,7 @@ export const settings = (changes: Partial<Settings> = {}): Settings => ({
   httpAddress: { host: "127.0.0.1", port: 0 },
   regionAddress: { host: "127.0.0.1", port: 0 },
   peers: [],
+  regionPeers: [],
   dataDir: "",
   logLevel: "silent",
   lockMsDefault: millis(30_000),

@@ -82,6 +82,7 @@ test("every outcome of AcquireLock travels in its status", async ({ house }) => 
     [{ type: "forgotten" }, LockStatus.LOCK_STATUS_ERROR, /no longer remembered/],
     [{ type: "refused", refusal: "no-leader" }, LockStatus.LOCK_STATUS_NOT_LEADER, /no leader/],
     [{ type: "refused", refusal: "unknown-outcome" }, LockStatus.LOCK_STATUS_TIMEOUT, /outcome is unknown/],
+    [{ type: "refused", refusal: "no-quorum" }, LockStatus.LOCK_STATUS_QUORUM_FAILED, /no majority of regions/],
   ];
   for (const [answer, lockStatus, message] of rows) {
     house.follow(() => answer);
@@ -102,6 +103,7 @@ test("every outcome of ReleaseLock travels in its status", async ({ house }) => 
     [{ type: "forgotten" }, LockStatus.LOCK_STATUS_ERROR, /no longer remembered/],
     [{ type: "refused", refusal: "no-leader" }, LockStatus.LOCK_STATUS_NOT_LEADER, /no leader/],
     [{ type: "refused", refusal: "unknown-outcome" }, LockStatus.LOCK_STATUS_TIMEOUT, /outcome is unknown/],
+    [{ type: "refused", refusal: "no-quorum" }, LockStatus.LOCK_STATUS_QUORUM_FAILED, /no majority of regions/],
   ];
   for (const [answer, lockStatus, message] of rows) {
     house.follow(() => answer);
@@ -158,6 +160,7 @@ test("CheckLock of a free lock is NOT_FOUND and zeros, and every refusal its sta
     [free, LockStatus.LOCK_STATUS_NOT_FOUND],
     [{ type: "refused", refusal: "no-leader" }, LockStatus.LOCK_STATUS_NOT_LEADER],
     [{ type: "refused", refusal: "unknown-outcome" }, LockStatus.LOCK_STATUS_TIMEOUT],
+    [{ type: "refused", refusal: "no-quorum" }, LockStatus.LOCK_STATUS_QUORUM_FAILED],
   ];
   for (const [answer, lockStatus] of rows) {
     house.follow(() => answer);

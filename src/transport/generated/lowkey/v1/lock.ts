@@ -116,6 +116,22 @@ export interface GetStatusResponse {
   state: string;
   /** How much its lock table holds. */
   stats: Stats | undefined;
+  /** The other regions as the node sees them, in the order of their names; none if there are none. */
+  regions: RegionStatus[];
+}
+
+/** How a node sees another region. */
+export interface RegionStatus {
+  /** The region. */
+  regionId: string;
+  /** Whether the node can speak to the region's leader. */
+  reachable: boolean;
+  /** The region's leader; empty if it is not known. */
+  leader: string;
+  /** The last round trip to it, in milliseconds; absent before the first. */
+  roundTripMs?: number | undefined;
+  /** How long ago anything was heard from the region, in milliseconds; absent if nothing ever was. */
+  silenceMs?: number | undefined;
 }
 
 /** How much a node's lock table holds. */
@@ -757,7 +773,7 @@ export const GetStatusRequest: MessageFns<GetStatusRequest> = {
 };
 
 function createBaseGetStatusResponse(): GetStatusResponse {
-  return { nodeId: "", isLeader: false, leaderAddress: "", clusterSize: 0, state: "", stats: undefined };
+  return { nodeId: "", isLeader: false, leaderAddress: "", clusterSize: 0, state: "", stats: undefined, regions: [] };
 }
 
 export const GetStatusResponse: MessageFns<GetStatusResponse> = {
@@ -779,6 +795,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.stats !== undefined) {
       Stats.encode(message.stats, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.regions) {
+      RegionStatus.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -842,6 +861,104 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             }
 
             message.stats = Stats.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.regions.push(RegionStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegionStatus(): RegionStatus {
+  return { regionId: "", reachable: false, leader: "", roundTripMs: undefined, silenceMs: undefined };
+}
+
+export const RegionStatus: MessageFns<RegionStatus> = {
+  encode(message: RegionStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.regionId !== "") {
+      writer.uint32(10).string(message.regionId);
+    }
+    if (message.reachable !== false) {
+      writer.uint32(16).bool(message.reachable);
+    }
+    if (message.leader !== "") {
+      writer.uint32(26).string(message.leader);
+    }
+    if (message.roundTripMs !== undefined) {
+      writer.uint32(33).double(message.roundTripMs);
+    }
+    if (message.silenceMs !== undefined) {
+      writer.uint32(41).double(message.silenceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegionStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegionStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.regionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reachable = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.leader = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.roundTripMs = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.silenceMs = reader.double();
             continue;
           }
         }
@@ -1107,7 +1224,8 @@ export const RemovePeerResponse: MessageFns<RemovePeerResponse> = {
  * What came of a call is the gRPC status (over HTTP: the status, and {"code", "message"}):
  * NOT_FOUND (404) unknown lease, lock not held · FAILED_PRECONDITION (412) expired lease, stale token ·
  * FAILED_PRECONDITION (409) lock held by another · PERMISSION_DENIED (403) lease of another owner, lock of another lease ·
- * INVALID_ARGUMENT (400) a field is at fault · UNAVAILABLE (503) no leader reachable, outcome unknown, stopping ·
+ * INVALID_ARGUMENT (400) a field is at fault · UNAVAILABLE (503) no leader reachable, no majority of regions
+ * reachable, outcome unknown, stopping ·
  * RESOURCE_EXHAUSTED (429, or 507 if the disk is full) overloaded.
  *
  * A call that carries the metadata or header `x-request-id` (up to 256 bytes) and is repeated with it, byte for byte, is

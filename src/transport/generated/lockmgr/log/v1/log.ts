@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Accept, Begin, BeginLease, Conclude, KeepLease, Prepare } from "./region.ts";
 
 export const protobufPackage = "lockmgr.log.v1";
 
@@ -28,7 +29,19 @@ export interface Entry {
     /** What a client asked for. */
     | { $case: "write"; value: Write } //
     /** The end of a lease that nobody renewed in time. */
-    | { $case: "expire"; value: Expire }
+    | { $case: "expire"; value: Expire } //
+    /** Where there are several regions: begins an attempt at a lock. */
+    | { $case: "begin"; value: Begin } //
+    /** Where there are several regions: promises a ballot. */
+    | { $case: "prepare"; value: Prepare } //
+    /** Where there are several regions: accepts a value. */
+    | { $case: "accept"; value: Accept } //
+    /** Where there are several regions: opens a lease. */
+    | { $case: "beginLease"; value: BeginLease } //
+    /** Where there are several regions: holds a lease, or renews it. */
+    | { $case: "keepLease"; value: KeepLease } //
+    /** Where there are several regions: remembers what came of a request. */
+    | { $case: "conclude"; value: Conclude }
     | undefined;
 }
 
@@ -151,6 +164,24 @@ export const Entry: MessageFns<Entry> = {
       case "expire":
         Expire.encode(message.command.value, writer.uint32(42).fork()).join();
         break;
+      case "begin":
+        Begin.encode(message.command.value, writer.uint32(50).fork()).join();
+        break;
+      case "prepare":
+        Prepare.encode(message.command.value, writer.uint32(58).fork()).join();
+        break;
+      case "accept":
+        Accept.encode(message.command.value, writer.uint32(66).fork()).join();
+        break;
+      case "beginLease":
+        BeginLease.encode(message.command.value, writer.uint32(74).fork()).join();
+        break;
+      case "keepLease":
+        KeepLease.encode(message.command.value, writer.uint32(82).fork()).join();
+        break;
+      case "conclude":
+        Conclude.encode(message.command.value, writer.uint32(90).fork()).join();
+        break;
     }
     return writer;
   },
@@ -206,6 +237,54 @@ export const Entry: MessageFns<Entry> = {
             }
 
             message.command = { $case: "expire", value: Expire.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.command = { $case: "begin", value: Begin.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.command = { $case: "prepare", value: Prepare.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.command = { $case: "accept", value: Accept.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.command = { $case: "beginLease", value: BeginLease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.command = { $case: "keepLease", value: KeepLease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.command = { $case: "conclude", value: Conclude.decode(reader, reader.uint32()) };
             continue;
           }
         }

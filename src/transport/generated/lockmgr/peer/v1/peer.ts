@@ -20,6 +20,7 @@ import {
 import { Acquire, Entry, OpenLease, Release } from "../../log/v1/log.ts";
 import { Outcome } from "../../log/v1/outcome.ts";
 import { Chunk, Position } from "../../snapshot/v1/snapshot.ts";
+import { RegionMessage } from "./region.ts";
 
 export const protobufPackage = "lockmgr.peer.v1";
 
@@ -39,6 +40,8 @@ export const Refusal = {
   REFUSAL_DISK_FULL: 4,
   /** REFUSAL_STOPPING - The node is stopping. */
   REFUSAL_STOPPING: 5,
+  /** REFUSAL_NO_QUORUM - No majority of regions could be reached in time; nothing was granted. */
+  REFUSAL_NO_QUORUM: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -51,6 +54,7 @@ export namespace Refusal {
   export type REFUSAL_OVERLOADED = typeof Refusal.REFUSAL_OVERLOADED;
   export type REFUSAL_DISK_FULL = typeof Refusal.REFUSAL_DISK_FULL;
   export type REFUSAL_STOPPING = typeof Refusal.REFUSAL_STOPPING;
+  export type REFUSAL_NO_QUORUM = typeof Refusal.REFUSAL_NO_QUORUM;
   export type UNRECOGNIZED = typeof Refusal.UNRECOGNIZED;
 }
 
@@ -64,6 +68,8 @@ export interface ExchangeRequest {
   requests: ForwardedRequest[];
   /** Answers to requests that the other node has forwarded. */
   answers: RequestAnswer[];
+  /** From the region actor to that of another region. */
+  regional: RegionMessage[];
 }
 
 /** The answer to a greeting. */
@@ -72,23 +78,32 @@ export interface ExchangeResponse {
   hello: Hello | undefined;
 }
 
-/** Who somebody is, and everything about which two nodes of a region must agree. */
+/**
+ * Who somebody is, and everything about which two nodes must agree. What must be equal must be so in one region; between regions
+ * where it says so.
+ */
 export interface Hello {
-  /** The version of the rules of conversation: 1. Must be equal. */
+  /** The version of the rules of conversation: 1. Must be equal, between regions too. */
   version: number;
   /** The node that says this. */
   nodeId: string;
-  /** The node that it believes to be talking to. Must be the other's own name. */
+  /**
+   * The node that it believes to be talking to. Must be the other's own name. Empty in the greeting of a node that dials another
+   * region, and knows only its address.
+   */
   toNodeId: string;
-  /** The name of the cluster. Must be equal. */
+  /** The name of the cluster. Must be equal, between regions too. */
   clusterId: string;
-  /** The name of the region. Must be equal. */
+  /** The name of the region. Must be equal, or be the one that the other has dialled. */
   regionId: string;
   /** The members of the region's Raft group, sorted. Must be equal. */
   voters: string[];
-  /** By how much the rate of a clock may be wrong, as a fraction. Must be equal. */
+  /** By how much the rate of a clock may be wrong, as a fraction. Must be equal, between regions too. */
   clockRateErrorMax: number;
-  /** The fixed allowance for what the rate does not cover, in milliseconds. Must be equal. */
+  /**
+   * The fixed allowance for what the rate does not cover, in milliseconds. Must be equal, between regions
+   * too.
+   */
   clockAllowanceMs: number;
   /** For how many entries the outcome of a write is remembered. Must be equal. */
   requestsRemembered: bigint;
@@ -96,6 +111,10 @@ export interface Hello {
   digestEntries: bigint;
   /** The port on which the node that says this serves clients with gRPC. */
   clientPort: number;
+  /** All regions, sorted. Must be equal, between regions too. Empty in the greeting of a node that knows of no regions but its own. */
+  regions: string[];
+  /** The region that it believes to be talking to. Must be the other's own. Empty in the greeting of such a node. */
+  toRegionId: string;
 }
 
 /** A message of consensus. */
@@ -240,6 +259,8 @@ export interface ForwardedRequest {
   bytes: bigint;
   /** How long the client will still wait, in milliseconds. */
   budgetMs: number;
+  /** Counts what the gateway has sent; the answer repeats it. */
+  sending: bigint;
 }
 
 /** The answer to a forwarded request. */
@@ -254,10 +275,12 @@ export interface RequestAnswer {
     /** Why it was not done, or why it is not known what came of it. */
     | { $case: "refused"; value: Refusal }
     | undefined;
+  /** The sending that is answered. It says nothing to whoever asked after that was sent. */
+  sending: bigint;
 }
 
 function createBaseExchangeRequest(): ExchangeRequest {
-  return { hello: undefined, raft: [], requests: [], answers: [] };
+  return { hello: undefined, raft: [], requests: [], answers: [], regional: [] };
 }
 
 export const ExchangeRequest: MessageFns<ExchangeRequest> = {
@@ -273,6 +296,9 @@ export const ExchangeRequest: MessageFns<ExchangeRequest> = {
     }
     for (const v of message.answers) {
       RequestAnswer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.regional) {
+      RegionMessage.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -320,6 +346,14 @@ export const ExchangeRequest: MessageFns<ExchangeRequest> = {
             }
 
             message.answers.push(RequestAnswer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.regional.push(RegionMessage.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -394,6 +428,8 @@ function createBaseHello(): Hello {
     requestsRemembered: 0n,
     digestEntries: 0n,
     clientPort: 0,
+    regions: [],
+    toRegionId: "",
   };
 }
 
@@ -437,6 +473,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.clientPort !== 0) {
       writer.uint32(88).uint32(message.clientPort);
+    }
+    for (const v of message.regions) {
+      writer.uint32(98).string(v!);
+    }
+    if (message.toRegionId !== "") {
+      writer.uint32(106).string(message.toRegionId);
     }
     return writer;
   },
@@ -540,6 +582,22 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.clientPort = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.regions.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.toRegionId = reader.string();
             continue;
           }
         }
@@ -1377,7 +1435,7 @@ export const TimeoutNow: MessageFns<TimeoutNow> = {
 };
 
 function createBaseForwardedRequest(): ForwardedRequest {
-  return { requestId: "", bornAt: 0n, operation: undefined, bytes: 0n, budgetMs: 0 };
+  return { requestId: "", bornAt: 0n, operation: undefined, bytes: 0n, budgetMs: 0, sending: 0n };
 }
 
 export const ForwardedRequest: MessageFns<ForwardedRequest> = {
@@ -1419,6 +1477,12 @@ export const ForwardedRequest: MessageFns<ForwardedRequest> = {
     }
     if (message.budgetMs !== 0) {
       writer.uint32(73).double(message.budgetMs);
+    }
+    if (message.sending !== 0n) {
+      if (BigInt.asUintN(64, message.sending) !== message.sending) {
+        throw new globalThis.Error("value provided for field message.sending of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.sending);
     }
     return writer;
   },
@@ -1508,6 +1572,14 @@ export const ForwardedRequest: MessageFns<ForwardedRequest> = {
             message.budgetMs = reader.double();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.sending = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1522,7 +1594,7 @@ export const ForwardedRequest: MessageFns<ForwardedRequest> = {
 };
 
 function createBaseRequestAnswer(): RequestAnswer {
-  return { requestId: "", answer: undefined };
+  return { requestId: "", answer: undefined, sending: 0n };
 }
 
 export const RequestAnswer: MessageFns<RequestAnswer> = {
@@ -1537,6 +1609,12 @@ export const RequestAnswer: MessageFns<RequestAnswer> = {
       case "refused":
         writer.uint32(24).int32(message.answer.value);
         break;
+    }
+    if (message.sending !== 0n) {
+      if (BigInt.asUintN(64, message.sending) !== message.sending) {
+        throw new globalThis.Error("value provided for field message.sending of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sending);
     }
     return writer;
   },
@@ -1578,6 +1656,14 @@ export const RequestAnswer: MessageFns<RequestAnswer> = {
             message.answer = { $case: "refused", value: reader.int32() as any };
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sending = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1591,12 +1677,12 @@ export const RequestAnswer: MessageFns<RequestAnswer> = {
   },
 };
 
-/** Served by every node for the other nodes of its region. */
+/** Served by every node for the other nodes of its region, and for the nodes of other regions. */
 export type PeerServiceService = typeof PeerServiceService;
 export const PeerServiceService = {
   /**
-   * Carries what the dialling node has to say. Every node dials every other node, so that each pair has two streams, one for
-   * each direction. The first request and the first and only response are greetings; nodes whose greetings do not agree
+   * Carries what the dialling node has to say. Every node dials every other node that it is told of, so that each pair has two
+   * streams, one for each direction. Nodes of one region use all lists but the last, nodes of different regions only that. The first request and the first and only response are greetings; nodes whose greetings do not agree
    * do not talk: the stream ends with FAILED_PRECONDITION and a message that names what differs. A newer stream of
    * the same node replaces the older.
    */
@@ -1613,8 +1699,8 @@ export const PeerServiceService = {
 
 export interface PeerServiceServer extends UntypedServiceImplementation {
   /**
-   * Carries what the dialling node has to say. Every node dials every other node, so that each pair has two streams, one for
-   * each direction. The first request and the first and only response are greetings; nodes whose greetings do not agree
+   * Carries what the dialling node has to say. Every node dials every other node that it is told of, so that each pair has two
+   * streams, one for each direction. Nodes of one region use all lists but the last, nodes of different regions only that. The first request and the first and only response are greetings; nodes whose greetings do not agree
    * do not talk: the stream ends with FAILED_PRECONDITION and a message that names what differs. A newer stream of
    * the same node replaces the older.
    */
@@ -1623,8 +1709,8 @@ export interface PeerServiceServer extends UntypedServiceImplementation {
 
 export interface PeerServiceClient extends Client {
   /**
-   * Carries what the dialling node has to say. Every node dials every other node, so that each pair has two streams, one for
-   * each direction. The first request and the first and only response are greetings; nodes whose greetings do not agree
+   * Carries what the dialling node has to say. Every node dials every other node that it is told of, so that each pair has two
+   * streams, one for each direction. Nodes of one region use all lists but the last, nodes of different regions only that. The first request and the first and only response are greetings; nodes whose greetings do not agree
    * do not talk: the stream ends with FAILED_PRECONDITION and a message that names what differs. A newer stream of
    * the same node replaces the older.
    */

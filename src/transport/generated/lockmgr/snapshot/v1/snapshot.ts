@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Ending, Outcome } from "../../log/v1/outcome.ts";
+import { Ballot, Value } from "../../log/v1/region.ts";
 
 export const protobufPackage = "lockmgr.snapshot.v1";
 
@@ -77,6 +78,14 @@ export interface Slice {
   outcomes: RememberedOutcome[];
   /** The last grants of locks that nobody holds, as far as they are still remembered. */
   ended: EndedGrantRecord[];
+  /** The highest round of a ballot that this region has chosen or seen. 0 where there is one region. */
+  round: bigint;
+  /** Of locks without a record nothing up to here is remembered. Absent if nothing was ever forgotten. */
+  floor: Ballot | undefined;
+  /** How many leases each region is known to have numbered, in the order of the regions' names. */
+  leaseNumbers: bigint[];
+  /** What this region has promised and accepted. */
+  acceptors: AcceptorRecord[];
 }
 
 /** A lease. */
@@ -115,6 +124,20 @@ export interface RememberedOutcome {
   index: bigint;
   /** What came of it. */
   outcome: Outcome | undefined;
+}
+
+/** What a region has promised and accepted for a lock. */
+export interface AcceptorRecord {
+  /** The lock's name. */
+  lock: string;
+  /** No lower ballot is promised or accepted any more. */
+  promised: Ballot | undefined;
+  /** The ballot that was accepted last; absent if none was. */
+  accepted: Ballot | undefined;
+  /** What was accepted under it. */
+  value: Value | undefined;
+  /** The index of the entry that touched this record last. */
+  index: bigint;
 }
 
 /** The last grant of a lock that nobody holds. */
@@ -416,6 +439,10 @@ function createBaseSlice(): Slice {
     locks: [],
     outcomes: [],
     ended: [],
+    round: 0n,
+    floor: undefined,
+    leaseNumbers: [],
+    acceptors: [],
   };
 }
 
@@ -453,6 +480,28 @@ export const Slice: MessageFns<Slice> = {
     }
     for (const v of message.ended) {
       EndedGrantRecord.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.round !== 0n) {
+      if (BigInt.asUintN(64, message.round) !== message.round) {
+        throw new globalThis.Error("value provided for field message.round of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.round);
+    }
+    if (message.floor !== undefined) {
+      Ballot.encode(message.floor, writer.uint32(90).fork()).join();
+    }
+    if (message.leaseNumbers.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.leaseNumbers) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field leaseNumbers of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.acceptors) {
+      AcceptorRecord.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -540,6 +589,48 @@ export const Slice: MessageFns<Slice> = {
             }
 
             message.ended.push(EndedGrantRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.round = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.floor = Ballot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.leaseNumbers.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.leaseNumbers.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.acceptors.push(AcceptorRecord.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -809,6 +900,99 @@ export const RememberedOutcome: MessageFns<RememberedOutcome> = {
             }
 
             message.outcome = Outcome.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAcceptorRecord(): AcceptorRecord {
+  return { lock: "", promised: undefined, accepted: undefined, value: undefined, index: 0n };
+}
+
+export const AcceptorRecord: MessageFns<AcceptorRecord> = {
+  encode(message: AcceptorRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lock !== "") {
+      writer.uint32(10).string(message.lock);
+    }
+    if (message.promised !== undefined) {
+      Ballot.encode(message.promised, writer.uint32(18).fork()).join();
+    }
+    if (message.accepted !== undefined) {
+      Ballot.encode(message.accepted, writer.uint32(26).fork()).join();
+    }
+    if (message.value !== undefined) {
+      Value.encode(message.value, writer.uint32(34).fork()).join();
+    }
+    if (message.index !== 0n) {
+      if (BigInt.asUintN(64, message.index) !== message.index) {
+        throw new globalThis.Error("value provided for field message.index of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.index);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptorRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcceptorRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.promised = Ballot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.accepted = Ballot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.value = Value.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.index = reader.uint64() as bigint;
             continue;
           }
         }
