@@ -26,10 +26,10 @@ export interface Ledger {
   readonly leaders: Map<Term, NodeId>;
   /** Whom each node has voted for, as `node/term`. */
   readonly votes: Map<string, NodeId>;
-  /** What every (index, term) that was ever written says, as `index/term`. */
-  readonly written: Map<string, string>;
+  /** Every (index, term) that was ever written, by index; hardly ever more than one or two of an index. */
+  readonly written: Entry[][];
   /** What is known to be committed, by index from 1. */
-  readonly committed: { term: Term; says: string }[];
+  readonly committed: Entry[];
   /** The digest of the lock table, by index. */
   readonly digests: Map<number, string>;
   /** How far each node's lock actor has been sent entries in its present life. */
@@ -42,7 +42,7 @@ export const createLedger = (parts: Pick<Ledger, "disks" | "beliefs">): Ledger =
   ...parts,
   leaders: new Map(),
   votes: new Map(),
-  written: new Map(),
+  written: [],
   committed: [],
   digests: new Map(),
   handed: new Map(),
@@ -164,7 +164,7 @@ function noteVote(
 
 // The log.
 
-/** Tells entries apart, cheaply. */
+/** Tells entries apart. */
 function summary(command: Command): string {
   switch (command.type) {
     case "noop":
@@ -173,21 +173,37 @@ function summary(command: Command): string {
       return `${command.write.type} ${command.requestId} ${command.bornAt}`;
     case "expire":
       return `expire ${command.lease} ${command.renewals} ${command.term}`;
+    case "begin":
+    case "prepare":
+    case "accept":
+    case "beginLease":
+    case "keepLease":
+    case "conclude":
+      return JSON.stringify(command);
   }
 }
+
+const saysTheSame = (one: Command, other: Command): boolean => one === other || summary(one) === summary(other);
+
+/** The entry of this index and term, if any node has ever written one. */
+export const everWritten = ({ written }: Ledger, index: number, at: number): Entry | undefined =>
+  written[index]?.find((entry) => entry.term === at);
 
 function noteWritten(ledger: Ledger, letter: RaftToStorage): void {
   if (letter.type !== "append") return;
   for (const entry of letter.entries) {
-    const key = `${entry.index}/${entry.term}`;
-    const says = summary(entry.command);
-    const former = ledger.written.get(key);
+    const former = everWritten(ledger, entry.index, entry.term);
+    if (former === undefined) {
+      const others = ledger.written[entry.index];
+      if (others === undefined) ledger.written[entry.index] = [entry];
+      else others.push(entry);
+      continue;
+    }
     check(
-      former === undefined || former === says,
+      saysTheSame(former.command, entry.command),
       "entries of one index and term are equal (Raft §5.3)",
-      () => `${key}: ${former}; ${says}`,
+      () => `${entry.index}/${entry.term}: ${summary(former.command)}; ${summary(entry.command)}`,
     );
-    if (former === undefined) ledger.written.set(key, says);
   }
 }
 
@@ -200,19 +216,19 @@ function noteHanded(ledger: Ledger, node: NodeId, letter: RaftToLock): void {
   ledger.handed.set(node, Math.max(handed, letter.entries.at(-1)?.index ?? 0));
 }
 
-function noteCommittedEntry(ledger: Ledger, node: NodeId, { index, term: at, command }: Entry): void {
-  const says = summary(command);
+function noteCommittedEntry(ledger: Ledger, node: NodeId, entry: Entry): void {
+  const { index, term: at, command } = entry;
   const known = ledger.committed[index - 1];
   if (known !== undefined) {
     check(
-      known.term === at && known.says === says,
+      known.term === at && saysTheSame(known.command, command),
       "every node applies the same entries (Raft §5.4.3)",
-      () => `${node} applies ${index}/${at} ${says}; ${known.term} ${known.says} is committed`,
+      () => `${node} applies ${index}/${at} ${summary(command)}; ${known.term} ${summary(known.command)} is committed`,
     );
     return;
   }
   check(index === ledger.committed.length + 1, "entries are committed in order", () => `${node}: ${index}`);
-  ledger.committed.push({ term: at, says });
+  ledger.committed.push(entry);
   requireMajority(ledger, node);
   if (command.type === "write") noteCommitted(ledger.beliefs, command.requestId, index);
 }

@@ -5,7 +5,7 @@
 import type { CallId, GatewayToClients } from "../../src/actors/messages.ts";
 import type { Answer, Operation, Standing } from "../../src/actors/operations.ts";
 import { millis, type NodeId, type RequestId, requestId, type WallTime, wallTime } from "../../src/actors/scalars.ts";
-import { post, type Resident, type SimNode } from "./node.ts";
+import { bring, post, type Resident, type SimNode } from "./node.ts";
 import type { Random } from "./random.ts";
 import { callOff, type Happening, type Moment, type Schedule, scheduleIn } from "./schedule.ts";
 
@@ -84,6 +84,8 @@ export interface Crowd {
   lastCall: CallId;
   /** Requests whose clients still wait. */
   open: number;
+  /** Nothing that was sent long ago arrives any more. */
+  isSilent: boolean;
 }
 
 export const createCrowd = (parts: Pick<Crowd, "timetable" | "random" | "manners" | "witness" | "nodes">): Crowd => ({
@@ -94,6 +96,7 @@ export const createCrowd = (parts: Pick<Crowd, "timetable" | "random" | "manners
   requests: 0,
   lastCall: 0,
   open: 0,
+  isSilent: false,
 });
 
 /** The `clients` actor of a node. */
@@ -182,7 +185,14 @@ function deliver(
 ): void {
   const operation = stamped(request.operation, wallClock(crowd, host.id));
   const { requestId } = request;
-  post(host, "clients", "gateway", { type: "request", call, requestId, operation, bytes: 100, budget: millis(budget) });
+  bring(host, "clients", "gateway", {
+    type: "request",
+    call,
+    requestId,
+    operation,
+    bytes: 100,
+    budget: millis(budget),
+  });
 }
 
 /** The same bytes arrive once more, long after the client has gone on. Nobody waits for the answer. */
@@ -194,14 +204,16 @@ function echo(crowd: Crowd, request: Request, budget: number): void {
   const span = random.pick([1, random.next()]) * random.between(0, manners.echoMax);
   scheduleIn(timetable, span, () => {
     const host = nodes.get(to);
-    if (manners.echoChance > 0 && host?.isRunning && !crowd.unreachable.has(to)) {
+    if (!crowd.isSilent && host?.isRunning && !crowd.unreachable.has(to)) {
       deliver(crowd, host, { request, call, budget });
     }
   });
 }
 
 const stamped = (operation: Operation, askedAt: WallTime): Operation =>
-  operation.type === "acquire" ? { ...operation, askedAt } : operation;
+  operation.type === "acquire"
+    ? { type: "acquire", lock: operation.lock, owner: operation.owner, under: operation.under, askedAt }
+    : operation;
 
 function answered(crowd: Crowd, call: CallId, answer: Answer): void {
   if (answer.type === "refused") return failed(crowd, call);
@@ -245,3 +257,8 @@ export function breakConnections(crowd: Crowd, node: NodeId): void {
     scheduleIn(crowd.timetable, travel(crowd), () => failed(crowd, call));
   }
 }
+
+export const describe = (request: Request | undefined): string =>
+  JSON.stringify({ ...request, client: request?.client.name }, (key, value) =>
+    key === "attempts" ? value.slice(-3) : value,
+  );

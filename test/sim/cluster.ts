@@ -98,7 +98,14 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
   const rules = [checkersOf(ledger), electionRulesOf(ledger), leaseRulesOf({ clockOf, rateError, allowance })];
   const observer = createObserver(() => timetable.now);
   const witness = together([trace, observer.witness, ...(watching.witnesses ?? []), ...rules]);
-  const network = createNetwork({ timetable, random: stream("network"), witness, weather: { ...plan.weather }, nodes });
+  const network = createNetwork({
+    timetable,
+    random: stream("network"),
+    witness,
+    weather: { ...plan.weather },
+    nodes,
+    coded: plan.coded,
+  });
   const crowd = createCrowd({
     timetable,
     random: stream("clients"),
@@ -158,7 +165,13 @@ export function configOf({ plan, ids }: Cluster, node: SimNode): Config {
   const keepsMore = plan.unevenLogs && ids.indexOf(node.id) % 2 === 1;
   const kept = keepsMore ? { snapshotEntries: 1000, trailingEntries: 1000 } : {};
   return {
-    cluster: { ...plan.cluster, clusterId: "simulated", regionId: regionId("here"), voters: ids },
+    cluster: {
+      ...plan.cluster,
+      clusterId: "simulated",
+      regionId: regionId("here"),
+      regions: [regionId("here")],
+      voters: ids,
+    },
     node: { ...plan.node, ...kept, nodeId: node.id, incarnation: `${node.id}.${node.epoch}` },
   };
 }
@@ -167,7 +180,8 @@ export function configOf({ plan, ids }: Cluster, node: SimNode): Config {
 export function start(cluster: Cluster, id: NodeId): void {
   const node = nodeOf(cluster, id);
   const disk = diskOf(cluster, id);
-  if (disk.ailments.rotten) return cluster.witness.befell?.(`${id} refuses to start: its log is damaged`);
+  const { rotten } = disk.ailments;
+  if (rotten !== null) return cluster.witness.befell?.(`${id} refuses to start: its ${rotten} is damaged`);
   // A failed flush stops the node; whoever looks after it starts it again.
   disk.onFailure = (why) => {
     cluster.witness.befell?.(`${id}: ${why}`);

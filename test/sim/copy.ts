@@ -1,10 +1,10 @@
 // What crossing from thread to thread does to a letter: the receiver gets a copy, and whatever is not plain data does not
 // survive. `structuredClone` is the real thing; `copyPlain` does the same for letters, several times faster, and refuses
-// what a letter must not contain. Fastest is not to copy but to freeze: whoever then changes what he has sent, or what he has
-// been sent, breaks down, and what was frozen once crosses again for nothing.
+// what a letter must not contain. Cheaper is to freeze: whoever then changes what he has sent, or what he has been sent, breaks
+// down, and what was frozen once crosses again for nothing. Most runs, which are about other things, share letters as they are.
 
 /** How letters cross between the actors of a node. */
-export type Copying = "structured" | "plain" | "frozen";
+export type Copying = "structured" | "plain" | "frozen" | "shared";
 
 /** A deep copy of plain data. Throws on functions, class instances and whatever else a letter must not hold. */
 export function copyPlain<Value>(value: Value): Value {
@@ -43,6 +43,7 @@ export function freezePlain<Value>(value: Value): Value {
 }
 
 export function copyLetter<Letter>(letter: Letter, copying: Copying): Letter {
+  if (copying === "shared") return letter;
   if (copying === "frozen") return freezePlain(letter);
   return copying === "plain" ? copyPlain(letter) : structuredClone(letter);
 }

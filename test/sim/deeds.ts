@@ -198,6 +198,8 @@ function perpetrate(nemesis: Nemesis, deed: Deed, victim: NodeId): void {
       return halt(nemesis, victim, { span: drawSpan(nemesis) });
     case "stall":
       return halt(nemesis, victim, { span: drawSpan(nemesis) / 3, actors: nemesis.cluster.random.pick(threads) });
+    case "stallDoor":
+      return halt(nemesis, victim, { span: drawSpan(nemesis), actors: ["clients", "gateway"] });
     case "cutOff":
       return cutOff(nemesis, victim);
     case "mute":

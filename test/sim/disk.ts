@@ -3,6 +3,7 @@
 // any beginning may be on disk, torn even within its last entries. A flush that fails stops the node.
 
 import { crc32 } from "node:zlib";
+import { noBallot } from "../../src/actors/ballots.ts";
 import type {
   ActorName,
   Entry,
@@ -14,7 +15,7 @@ import type {
   SnapshotSlice,
 } from "../../src/actors/messages.ts";
 import { fencingToken, leaseId, logIndex, type NodeId, type Term, term } from "../../src/actors/scalars.ts";
-import { post, type Resident, type SimNode } from "./node.ts";
+import { bring, post, type Resident, type SimNode } from "./node.ts";
 import type { Random } from "./random.ts";
 import { scheduleIn } from "./schedule.ts";
 import { check, type Witness } from "./witness.ts";
@@ -38,6 +39,17 @@ export interface DiskPace {
   stallMax: number;
 }
 
+/** What bits may flip in. */
+export type Rot = "log" | "vote" | "snapshot";
+
+/** What a disk holds that bits may flip in. The record of term and vote is always there. */
+export function perishable({ entries, snapshot }: Disk): Rot[] {
+  const parts: Rot[] = ["vote"];
+  if (entries.length > 0) parts.push("log");
+  if (snapshot !== null) parts.push("snapshot");
+  return parts;
+}
+
 /** What is wrong with a disk. */
 export interface Ailments {
   /** The next flush fails. */
@@ -46,8 +58,8 @@ export interface Ailments {
   scarce: boolean;
   /** There is no room at all: every flush fails. */
   full: boolean;
-  /** Bits of the log have flipped: a node that reads it refuses to start. */
-  rotten: boolean;
+  /** Where bits have flipped: a node that reads it all, as it does when it starts, refuses to. */
+  rotten: Rot | null;
 }
 
 export interface Disk {
@@ -80,16 +92,17 @@ const emptySlice: SnapshotSlice = {
   position: nowhere,
   slice: 0,
   last: true,
-  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0) },
+  counters: { fencingToken: fencingToken(0), leaseId: leaseId(0), round: 0, floor: noBallot, leaseNumbers: [] },
   leases: [],
   locks: [],
   outcomes: [],
   ended: [],
+  acceptors: [],
 };
 
 export const createDisk = (parts: Pick<Disk, "pace" | "random" | "witness">): Disk => ({
   ...parts,
-  ailments: { failing: false, scarce: false, full: false, rotten: false },
+  ailments: { failing: false, scarce: false, full: false, rotten: null },
   onFailure: () => undefined,
   ...blank(),
 });
@@ -181,11 +194,12 @@ function flush(disk: Disk, node: SimNode): void {
     disk.flushing = [];
     const answers = group.map((written) => apply(disk, written));
     witness.flushed?.(node.id);
+    // What has come together meanwhile is flushed next; what the answers bring about comes after it.
+    if (disk.queued.length > 0) flush(disk, node);
     // Whoever is told of every append and whoever is told of the last one only must come to the same.
     const tellsEach = random.chance(0.3);
     const lastAppend = group.findLastIndex((written) => written.type === "append");
     for (const [at, answer] of answers.entries()) answer(node, tellsEach || at === lastAppend);
-    if (disk.queued.length > 0) flush(disk, node);
   });
 }
 
@@ -226,9 +240,9 @@ function append(disk: Disk, { hardState, entries, replacements, release }: Appen
   return (node, isTold) => {
     if (isTold) {
       const persisted = { type: "persisted", replacements, hardState: told, lastIndex: index, lastTerm } as const;
-      post(node, "storage", "raft", persisted);
+      bring(node, "storage", "raft", persisted);
     }
-    for (const envelope of release) post(node, "storage", "peers", envelope);
+    for (const envelope of release) bring(node, "storage", "peers", envelope);
   };
 }
 

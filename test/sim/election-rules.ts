@@ -12,7 +12,7 @@ import type {
   StorageToRaft,
 } from "../../src/actors/messages.ts";
 import type { NodeId, Term } from "../../src/actors/scalars.ts";
-import type { Ledger } from "./checkers.ts";
+import { everWritten, type Ledger } from "./checkers.ts";
 import { check, type Witness } from "./witness.ts";
 
 /** The end of a log. */
@@ -157,7 +157,7 @@ function noteAppendRequest(
   }
   if (!life.roundsBegun.has(round)) life.roundsBegun.set(round, life.clock);
   check(
-    commitIndex === 0 || ledger.written.has(`${commitIndex}/${at}`),
+    commitIndex === 0 || everWritten(ledger, commitIndex, at) !== undefined,
     "a leader calls committed only what ends with an entry of its own term (Raft §5.4.2)",
     () => `${node} in term ${at}: ${commitIndex}`,
   );
@@ -176,7 +176,8 @@ function noteAsked(life: Life, letter: GatewayToRaft | LeaseToRaft): void {
     else former.push(life.clock);
   };
   if (letter.type === "confirm") note(letter.ticket);
-  else if (letter.type === "read") for (const { requestId } of letter.queries) note(requestId);
+  else if (letter.type === "read")
+    for (const query of letter.queries) note("requestId" in query ? query.requestId : query.ask);
 }
 
 function noteLease(elections: Elections, node: NodeId, life: Life, letter: { type: string }): void {
@@ -187,7 +188,9 @@ function noteLease(elections: Elections, node: NodeId, life: Life, letter: { typ
 function noteRead(elections: Elections, node: NodeId, life: Life, letter: { type: string }): void {
   if (letter.type !== "read") return;
   const { queries } = letter as unknown as Extract<GatewayToRaft, { type: "read" }>;
-  for (const { requestId } of queries) requireConfirmed(elections, node, life, requestId);
+  for (const query of queries) {
+    requireConfirmed(elections, node, life, "requestId" in query ? query.requestId : query.ask);
+  }
 }
 
 /** Thesis §6.4: a majority has answered a message that was sent after the question came, and the leader knew what was

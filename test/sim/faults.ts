@@ -25,10 +25,18 @@ import { rot } from "./operator.ts";
 import type { Fault } from "./plan-shape.ts";
 import { schedule, scheduleIn } from "./schedule.ts";
 
-/** Lets the faults of the plan strike from now on until `until`. */
-export function unleash(cluster: Cluster, until: number): Nemesis {
-  const nemesis: Nemesis = { cluster, isOver: false, struck: new Map(), coverage: new Map() };
-  const { random, plan, timetable } = cluster;
+/** Lets the faults of the plan strike from now on until `until`, and counts them on from `former`. */
+export function unleash(
+  cluster: Cluster,
+  until: number,
+  { struck, coverage }: Pick<Nemesis, "struck" | "coverage"> = { struck: new Map(), coverage: new Map() },
+): Nemesis {
+  const nemesis: Nemesis = { cluster, isOver: false, struck, coverage };
+  const { random, plan, timetable, crowd, network, disks } = cluster;
+  // As they were before the last healing.
+  Object.assign(crowd.manners, plan.manners);
+  Object.assign(network.weather, plan.weather);
+  for (const disk of disks.values()) Object.assign(disk.pace, plan.disk);
   const next = (): void => {
     if (plan.faults.length === 0 || timetable.now >= until || nemesis.isOver) return;
     const fault = random.pick(plan.faults);
@@ -102,7 +110,7 @@ function strike(nemesis: Nemesis, fault: Fault): void {
       return fillDisk(nemesis, victim);
     case "bitRot":
       // One at a time, and never the only copy: an operator can only replace what the others have.
-      if (ids.length < 3 || ids.some((id) => diskOf(cluster, id).ailments.rotten)) return;
+      if (ids.length < 3 || ids.some((id) => diskOf(cluster, id).ailments.rotten !== null)) return;
       return rot(cluster, victim, drawSpan(nemesis));
     case "badWeather":
       cluster.witness.befell?.("bad weather");

@@ -134,7 +134,8 @@ function noteTable(life: Life, letter: LockToLease, now: number): void {
         break;
       case "termBegun":
         life.begun = change.term;
-        life.timersSince = now;
+        // Another's term restarts no timer here: what was overdue in this node's own may be proposed late, and counts for nothing.
+        if (life.leading === change.term) life.timersSince = now;
         break;
       case "cleared":
         life.leases.clear();

@@ -8,11 +8,12 @@ import type {
   ForwardedRequest,
   GatewayToPeers,
   RaftMessage,
-  RequestAnswer,
+  SendingReply,
 } from "../../src/actors/messages.ts";
 import type { NodeId } from "../../src/actors/scalars.ts";
+import { throughCodec } from "./coded.ts";
 import { copyLetter } from "./copy.ts";
-import { isPaused, post, type Resident, type SimNode } from "./node.ts";
+import { bring, isPaused, post, type Resident, type SimNode } from "./node.ts";
 import type { Random } from "./random.ts";
 import { type Schedule, schedule, scheduleIn } from "./schedule.ts";
 import type { Witness } from "./witness.ts";
@@ -20,7 +21,7 @@ import type { Witness } from "./witness.ts";
 export type Cargo =
   | { readonly type: "raft"; readonly message: RaftMessage }
   | { readonly type: "forward"; readonly requests: readonly ForwardedRequest[] }
-  | { readonly type: "reply"; readonly answers: readonly RequestAnswer[] };
+  | { readonly type: "reply"; readonly answers: readonly SendingReply[] };
 
 /** How wires behave; may be changed at any time. Spans in milliseconds. */
 export interface Weather {
@@ -44,6 +45,8 @@ export interface Network {
   readonly witness: Witness;
   readonly weather: Weather;
   readonly nodes: Map<NodeId, SimNode>;
+  /** Messages become bytes and messages again on their way, by the codec that ships. */
+  readonly coded?: boolean;
   /** Directions that nothing passes, as `from>to`. */
   readonly blocked: Set<string>;
   /** By how much longer messages take in a direction, in milliseconds. */
@@ -55,7 +58,7 @@ export interface Network {
 }
 
 export const createNetwork = (
-  parts: Pick<Network, "timetable" | "random" | "witness" | "weather" | "nodes">,
+  parts: Pick<Network, "timetable" | "random" | "witness" | "weather" | "nodes" | "coded">,
 ): Network => ({
   ...parts,
   blocked: new Set(),
@@ -85,7 +88,7 @@ function transmit(network: Network, from: NodeId, to: NodeId, cargo: Cargo): voi
   const { random, weather, witness } = network;
   witness.transmitted?.(from, to, cargo);
   if (random.chance(weather.lossChance)) return;
-  carry(network, from, to, cargo);
+  carry(network, from, to, network.coded === true ? throughCodec(cargo) : cargo);
   if (random.chance(weather.repeatChance)) carry(network, from, to, copyLetter(cargo, "plain"));
 }
 
@@ -108,11 +111,11 @@ function arrive(network: Network, from: NodeId, to: NodeId, cargo: Cargo): void 
   if (node === undefined || !node.isRunning || network.blocked.has(direction(from, to))) return;
   switch (cargo.type) {
     case "raft":
-      return post(node, "peers", "raft", { type: "received", from, message: cargo.message });
+      return bring(node, "peers", "raft", { type: "received", from, message: cargo.message });
     case "forward":
-      return post(node, "peers", "gateway", { type: "forwarded", from, requests: cargo.requests });
+      return bring(node, "peers", "gateway", { type: "forwarded", from, requests: cargo.requests });
     case "reply":
-      return post(node, "peers", "gateway", { type: "replied", from, answers: cargo.answers });
+      return bring(node, "peers", "gateway", { type: "replied", from, answers: cargo.answers });
   }
 }
 

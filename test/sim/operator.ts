@@ -1,18 +1,19 @@
-// Whoever looks after the cluster. A node whose log is damaged refuses to start; its disk may be emptied only when all the
+// Whoever looks after the cluster. A node whose log, vote or snapshot is damaged refuses to start; its disk may be emptied only when all the
 // others are up and hold something that was written after it had stopped: then nothing it has ever promised is needed.
 
 import { millis, type NodeId, wallTime } from "../../src/actors/scalars.ts";
 import { ask, type Client } from "./clients.ts";
 import { type Cluster, crash, diskOf, nodeOf, start } from "./cluster.ts";
-import { holds, replaceDisk } from "./disk.ts";
+import { holds, perishable, replaceDisk } from "./disk.ts";
 import { scheduleIn } from "./schedule.ts";
 
 const lookMs = 300;
 const operator: Client = { name: "operator", clockRate: 1 };
 
-/** Bits flip in a node's log, and the node is started again: it refuses. The operator replaces it from `wait` later on. */
+/** Bits flip in something that a node has stored, and the node is started again: it refuses. The operator replaces it from `wait` later on. */
 export function rot(cluster: Cluster, id: NodeId, wait: number): void {
-  diskOf(cluster, id).ailments.rotten = true;
+  const disk = diskOf(cluster, id);
+  disk.ailments.rotten = cluster.random.pick(perishable(disk));
   crash(cluster, id);
   start(cluster, id);
   scheduleIn(cluster.timetable, wait, () => writeOnce(cluster, id));
@@ -46,6 +47,6 @@ function replaceWhenSafe(cluster: Cluster, id: NodeId, index: number): void {
   for (const key of ledger.votes.keys()) if (key.startsWith(`${id}/`)) ledger.votes.delete(key);
   const disk = diskOf(cluster, id);
   replaceDisk(disk);
-  disk.ailments.rotten = false;
+  disk.ailments.rotten = null;
   start(cluster, id);
 }

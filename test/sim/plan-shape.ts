@@ -46,7 +46,7 @@ export type Trap =
   | "expiring";
 
 /** What happens to the node then. */
-export type Deed = "crash" | "blink" | "pause" | "stall" | "cutOff" | "mute";
+export type Deed = "crash" | "blink" | "pause" | "stall" | "stallDoor" | "cutOff" | "mute";
 
 export const allTraps: readonly Trap[] = [
   "anyLetter",
@@ -63,6 +63,7 @@ export const allTraps: readonly Trap[] = [
   "expiring",
 ];
 
+/** All that any letter may lead to; `stallDoor` is for plans of its own. */
 export const allDeeds: readonly Deed[] = ["crash", "blink", "pause", "stall", "cutOff", "mute"];
 
 export const allFaults: readonly Fault[] = [
@@ -133,9 +134,13 @@ export interface Plan {
   /** Every other node keeps its whole log. */
   readonly unevenLogs: boolean;
   readonly copying: Copying;
+  /** Messages between nodes pass through the codec that ships. */
+  readonly coded: boolean;
   readonly traps: readonly Trap[];
   readonly deeds: readonly Deed[];
-  /** How long things go wrong, and which of them do; a fault every so often on average. */
+  /** How often, before the end, everything is healed and must be well soon; 0 for a run that only ends well. */
+  readonly heals: number;
+  /** How long things go wrong (each time), and which of them do; a fault every so often on average. */
   readonly faultyMs: number;
   readonly faults: readonly Fault[];
   readonly faultEveryMs: number;
@@ -162,7 +167,7 @@ const nodeConfig: Plan["node"] = {
 export const brisk = {
   electionMsMin: millis(150),
   electionMsMax: millis(300),
-  heartbeatMs: millis(25),
+  heartbeatMs: millis(40),
   retryMs: millis(100),
 };
 
@@ -173,7 +178,7 @@ export const calmPlan = (seed: number): Plan => ({
   nodes: 3,
   cluster: { clockRateErrorMax: 0.01, clockAllowanceMs: millis(50), requestsRemembered: 500, digestEntries: 16 },
   node: nodeConfig,
-  pace: { delayMin: 0.005, delayMax: 0.1, stallChance: 0, stallMax: 0, latenessMax: 1 },
+  pace: { delayMin: 0.005, delayMax: 0.1, stallChance: 0, stallMax: 0, latenessMax: 1, hopChance: 0.1 },
   disk: { flushMin: 0.2, flushMax: 2, stallChance: 0, stallMax: 0 },
   weather: {
     delayMin: 0.2,
@@ -216,8 +221,10 @@ export const calmPlan = (seed: number): Plan => ({
   tokensOnly: false,
   unevenLogs: false,
   copying: "frozen",
+  coded: false,
   traps: allTraps,
   deeds: allDeeds,
+  heals: 0,
   faultyMs: 30_000,
   faults: [],
   faultEveryMs: 2000,

@@ -3,6 +3,7 @@
 
 import { millis } from "../../src/actors/scalars.ts";
 import type { Manners } from "./clients.ts";
+import type { Copying } from "./copy.ts";
 import { allDeeds, allFaults, allTraps, brisk, calmPlan, type Plan } from "./plan-shape.ts";
 import { createRandom, type Random } from "./random.ts";
 import { rivalries } from "./rivalries.ts";
@@ -32,6 +33,29 @@ export function wildClockPlan(seed: number): Plan {
   return { ...drawn, kind: "clocks", clockError: 0.9, tokensOnly: true, faults, faultEveryMs: 500 };
 }
 
+/** Everything goes wrong for a while and is healed, again and again: what must be well then must be so soon. Wires are quick,
+ *  so that elections are not split three times in a row; see liveness.ts for the bounds. */
+export function livenessPlan(seed: number): Plan {
+  const drawn = drawPlan(seed);
+  const random = createRandom(seed, "liveness");
+  const brief = { delayMax: 3, tailMax: 100, detectMax: 50 };
+  return {
+    ...drawn,
+    kind: "liveness",
+    nodes: random.pick([3, 3, 5]),
+    node: { ...drawn.node, inflightMax: 1000 },
+    pace: { ...drawn.pace, latenessMax: 1 },
+    disk: { ...drawn.disk, flushMax: Math.min(drawn.disk.flushMax, 5) },
+    weather: { ...drawn.weather, ...brief },
+    manners: { ...drawn.manners, delayMax: 3, budgetMin: 300, budgetMax: 800, patience: 60_000 },
+    workload: { ...drawn.workload, vanishChance: 0.2, ttlMin: 1000, ttlMax: 3000, holdMax: 300 },
+    faults: drawn.faults.length > 2 ? drawn.faults : allFaults,
+    faultyMs: random.pick([3000, 6000, 12_000]),
+    faultEveryMs: random.pick([100, 300, 700]),
+    heals: 4,
+  };
+}
+
 /** The plan of a seed. Of every two, one is about a rivalry. */
 export function planOf(seed: number): Plan {
   const drawn = drawPlan(seed);
@@ -41,12 +65,20 @@ export function planOf(seed: number): Plan {
   return { ...drawn, ...kind.shape(drawn, random), kind: kind.name };
 }
 
-/** Late repeats of what clients have sent. */
-const echoes = (random: Random): Pick<Manners, "echoChance" | "echoMax" | "stayChance"> => ({
+/** Late repeats of what clients have sent: up to three times as late as a lease may last. */
+const echoes = (random: Random, ttlMax: number): Pick<Manners, "echoChance" | "echoMax" | "stayChance"> => ({
   echoChance: random.pick([0, 0.05, 0.2]),
-  echoMax: random.pick([100, 3000, 15_000]),
+  echoMax: random.pick([100, ttlMax, 3 * ttlMax]),
   stayChance: random.pick([0, 0.5]),
 });
+
+/** Of every 64 runs one copies letters as threads do, two copy them cheaply, four freeze them; the others share them. */
+function copyingOf(seed: number): Copying {
+  const at = seed % 64;
+  if (at === 0) return "structured";
+  if (at % 32 === 3) return "plain";
+  return at % 16 === 1 ? "frozen" : "shared";
+}
 
 function drawPlan(seed: number): Plan {
   const random = createRandom(seed, "plan");
@@ -55,14 +87,16 @@ function drawPlan(seed: number): Plan {
   const isSmall = random.chance(0.7);
   const rough = (chance: number): number => (isRough ? random.between(0, chance) : 0);
   const delayMax = random.pick([1, 3, 10, 40]);
-  const thinkMax = random.pick([20, 200, 1000]);
+  const thinkMax = random.pick([50, 200, 1000]);
+  const ttlMax = random.pick([2000, 10_000]);
+  const requestsRemembered = random.pick([100, 500, 2000]);
   return {
     ...calm,
     kind: "weather",
     nodes: random.pick([1, 3, 3, 3, 3, 5]),
     cluster: {
       ...calm.cluster,
-      requestsRemembered: random.pick([100, 500, 2000]),
+      requestsRemembered,
       digestEntries: random.pick([1, 16, 16, 100]),
     },
     node: {
@@ -72,7 +106,8 @@ function drawPlan(seed: number): Plan {
       appendsInflightMax: random.pick([1, 4, 16]),
       snapshotEntries: isSmall ? random.pick([thinkMax < 200 ? 32 : 8, 64]) : 1000,
       trailingEntries: isSmall ? random.pick([0, 16]) : 200,
-      sliceRecords: random.pick([8, 100]),
+      // A snapshot is mostly what is remembered: some ten slices of it, or a few.
+      sliceRecords: Math.ceil(requestsRemembered / random.pick([3, 12])),
       inflightMax: random.pick([3, 1000, 1000]),
     },
     pace: { ...calm.pace, stallChance: rough(0.01), stallMax: 20, latenessMax: random.pick([1, 10]) },
@@ -87,7 +122,7 @@ function drawPlan(seed: number): Plan {
       overtakeChance: rough(0.3),
       detectMax: random.pick([50, 1000]),
     },
-    manners: { ...calm.manners, delayMax, lossChance: rough(0.05), ...echoes(random) },
+    manners: { ...calm.manners, delayMax, lossChance: rough(0.05), ...echoes(random, ttlMax) },
     workload: {
       ...calm.workload,
       stateless: 1 + random.below(6),
@@ -97,13 +132,15 @@ function drawPlan(seed: number): Plan {
       watching: random.below(3),
       locks: 1 + random.below(8),
       ttlMin: random.pick([1000, 2000]),
-      ttlMax: random.pick([2000, 10_000]),
+      ttlMax,
       thinkMax,
       holdMax: random.pick([10, 300, 3000]),
       vanishChance: random.pick([0, 0.05, 0.2]),
     },
     unevenLogs: random.chance(0.3),
-    copying: seed % 32 === 0 ? "structured" : seed % 8 === 3 ? "plain" : "frozen",
+    copying: copyingOf(seed),
+    // One of eight of either kind.
+    coded: Math.floor(seed / 2) % 8 === 1,
     faults: random.shuffle(allFaults).slice(0, random.below(allFaults.length + 1)),
     traps: random.shuffle(allTraps).slice(0, 1 + random.below(allTraps.length)),
     deeds: random.shuffle(allDeeds).slice(0, 1 + random.below(allDeeds.length)),

@@ -96,6 +96,8 @@ const deadlines: Rivalry["shape"] = (drawn, random) => ({
 /** Requests that are repeated at the same node while its threads stand still, and long afterwards. */
 const repeats: Rivalry["shape"] = (drawn, random) => ({
   nodes: 3,
+  // One entry in each round trip would not even carry the repeats.
+  node: { ...drawn.node, appendEntriesMax: 64, appendsInflightMax: 4 },
   manners: {
     ...drawn.manners,
     budgetMin: 100,
@@ -120,9 +122,10 @@ const transfers: Rivalry["shape"] = (drawn, random) => ({
     ...quick,
     snapshotEntries: 16,
     trailingEntries: random.pick([0, 4]),
-    sliceRecords: 4,
+    sliceRecords: 8,
     appendEntriesMax: random.pick([1, 4]),
   },
+  cluster: { ...drawn.cluster, requestsRemembered: 100 },
   unevenLogs: true,
   disk: { ...drawn.disk, flushMin: 2, flushMax: random.pick([20, 60]), stallChance: 0.1, stallMax: 200 },
   weather: { ...drawn.weather, delayMax: 3, detectMax: 50, overtakeChance: 0.3, repeatChance: 0.2 },
@@ -148,12 +151,85 @@ const bounds: Rivalry["shape"] = (drawn, random) => ({
     locks: 12,
     ttlMin: 15_000,
     ttlMax: 30_000,
+    thinkMax: 500,
     vanishChance: 0.5,
     lateRenewalChance: 0,
   },
   faultyMs: 60_000,
   faults: random.pick([[], ["handOver"]] as const),
   faultEveryMs: 10_000,
+});
+
+/** The door of a node stands still just when an answer is on its way to it, longer than clients wait: they ask again at this node
+ *  and at others, and old answer, repeat and deadline wait there together. Who is granted a lock then keeps it to the end. */
+const doors: Rivalry["shape"] = (drawn, random) => ({
+  nodes: random.pick([1, 3, 3]),
+  node: { ...drawn.node, ...brisk, retryMs: millis(random.pick([100, 5000])), inflightMax: 1000, appendEntriesMax: 64 },
+  pace: { ...drawn.pace, stallChance: 0 },
+  disk: { ...drawn.disk, flushMax: 1, stallChance: 0 },
+  weather: { ...drawn.weather, delayMax: 3, tailChance: 0, lossChance: 0 },
+  manners: {
+    ...drawn.manners,
+    delayMax: 3,
+    lossChance: 0,
+    echoChance: 0,
+    stayChance: 0.5,
+    budgetMin: 100,
+    budgetMax: random.pick([150, 300]),
+  },
+  workload: {
+    ...drawn.workload,
+    stateless: 4,
+    leased: 1,
+    repeating: 4,
+    watching: 0,
+    locks: 20,
+    ttlMin: 1000,
+    ttlMax: 1200,
+    thinkMax: 200,
+    vanishChance: 0.8,
+    namelessChance: 0,
+  },
+  faults: ["ambush"],
+  traps: ["granting"],
+  deeds: ["stallDoor"],
+  faultEveryMs: random.pick([150, 400]),
+  faultMsMax: random.pick([500, 900]),
+});
+
+/** One follower is always behind, its disk crawls, and wires keep messages back: requests that were sent before a snapshot come
+ *  while storage replaces the log by it. */
+const installs: Rivalry["shape"] = (drawn, random) => ({
+  nodes: random.pick([3, 3, 5]),
+  node: {
+    ...drawn.node,
+    ...quick,
+    electionMsMin: millis(500),
+    electionMsMax: millis(1000),
+    heartbeatMs: millis(30),
+    appendEntriesMax: random.pick([1, 4]),
+    appendsInflightMax: 16,
+    snapshotEntries: 8,
+    trailingEntries: 0,
+    sliceRecords: 1000,
+  },
+  cluster: { ...drawn.cluster, requestsRemembered: 100 },
+  unevenLogs: random.chance(0.3),
+  pace: { ...drawn.pace, stallChance: 0 },
+  disk: { ...drawn.disk, flushMin: 5, flushMax: random.pick([20, 60]), stallChance: 0.2, stallMax: 300 },
+  weather: {
+    ...drawn.weather,
+    delayMax: 3,
+    tailChance: random.pick([0.1, 0.3]),
+    tailMax: random.pick([200, 600]),
+    lossChance: 0.1,
+    overtakeChance: 0.9,
+    detectMax: 50,
+  },
+  workload: { ...drawn.workload, stateless: 6, thinkMax: 30, holdMax: 10 },
+  faults: ["flap", "slowLink", "slowDisk"],
+  faultEveryMs: random.pick([150, 400]),
+  faultMsMax: random.pick([400, 800]),
 });
 
 /** Disks that fail, fill up, rot and crawl. */
@@ -176,4 +252,6 @@ export const rivalries: readonly Rivalry[] = [
   { name: "transfers", shape: transfers },
   { name: "bounds", shape: bounds },
   { name: "disks", shape: disks },
+  { name: "doors", shape: doors },
+  { name: "installs", shape: installs },
 ];

@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { millis, type NodeId } from "../../src/actors/scalars.ts";
 import { askToHandOver, type Cluster, crash, diskOf, goOn, start, startAll, stop } from "./cluster.ts";
+import { replaceDisk } from "./disk.ts";
 import { partition, unblockAll } from "./network.ts";
 import { calmPlan } from "./plan.ts";
 import { leaderCutOff, leaderPaused } from "./scenarios.ts";
@@ -144,6 +145,19 @@ for (const seed of seeds) {
     assert.is(holderOf(cluster, "job"), `bob ${next.token}`);
     assert.is(request(cluster, alice, release("job", "alice", token), away)?.type, "staleToken");
     assert.is(holderOf(cluster, "job"), `bob ${next.token}`);
+  });
+
+  test(`seed ${seed}: a node that is started anew with an empty disk catches up with a leader that knew its old one`, () => {
+    const cluster = begin(seed);
+    const { ledger } = cluster;
+    churn(cluster, 5);
+    const anew = othersThan(cluster, leaderOf(cluster))[0] as NodeId;
+    crash(cluster, anew);
+    // Nothing that it ever promised is needed any more.
+    churn(cluster, 1);
+    replaceDisk(diskOf(cluster, anew));
+    start(cluster, anew);
+    awaitThat(cluster, "the node catches up", 5000, () => ledger.handed.get(anew) === ledger.committed.length);
   });
 
   test(`seed ${seed}: a leader that is asked to hands over within one election timeout`, () => {

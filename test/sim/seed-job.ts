@@ -1,17 +1,33 @@
 // One job of the pool: some seeds, one after another, and what came of them in numbers.
 
-import { type Plan, planOf, stormyPlan, wildClockPlan } from "./plan.ts";
+import { livenessPlan, type Plan, planOf, stormyPlan, wildClockPlan } from "./plan.ts";
+import { regionPlanOf } from "./regions/plan.ts";
+import { simulateRegions } from "./regions/simulation.ts";
 import { type Report, simulate } from "./simulation.ts";
 
-/** Which plans are drawn. */
-export const modes = ["all", "storm", "clocks"] as const;
+/** Which plans are drawn: of one region, or of several. */
+export const modes = ["all", "storm", "clocks", "liveness", "regions"] as const;
 export type Mode = (typeof modes)[number];
 
-export const planners: Readonly<Record<Mode, (seed: number) => Plan>> = {
+const planners: Readonly<Record<Exclude<Mode, "regions">, (seed: number) => Plan>> = {
   all: planOf,
   storm: stormyPlan,
   clocks: wildClockPlan,
+  liveness: livenessPlan,
 };
+
+/** What is fixed about a seed's run before it begins. */
+export const planFor = (mode: Mode, seed: number): object =>
+  mode === "regions" ? regionPlanOf(seed) : planners[mode](seed);
+
+export interface Looking {
+  /** How many of the last events are kept. */
+  readonly traceLines: number;
+  readonly print?: (line: string) => void;
+}
+
+export const runSeed = (mode: Mode, seed: number, looking: Looking): Report =>
+  mode === "regions" ? simulateRegions(seed, looking) : simulate(seed, { plan: planners[mode](seed), ...looking });
 
 export interface Job {
   readonly mode: Mode;
@@ -90,7 +106,7 @@ export function addReport(total: Sum, report: Report): void {
 export function runSeeds({ mode, from, count, lines }: Job): Sum {
   const total = noSum();
   for (let seed = from; seed < from + count; seed += 1) {
-    addReport(total, simulate(seed, { plan: planners[mode](seed), traceLines: lines }));
+    addReport(total, runSeed(mode, seed, { traceLines: lines }));
   }
   return total;
 }

@@ -3,10 +3,12 @@
 
 import type { Answer } from "../../src/actors/operations.ts";
 import { millis, wallTime } from "../../src/actors/scalars.ts";
-import { ask, type Client, type Request } from "./clients.ts";
+import { ask, type Client, describe, type Request } from "./clients.ts";
 import { type Cluster, configOf, createCluster, diskOf, nodeOf, startAll, type Watching } from "./cluster.ts";
 import type { Nemesis } from "./deeds.ts";
+import { lastDurable } from "./disk.ts";
 import { unleash } from "./faults.ts";
+import { healAgainAndAgain } from "./liveness.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { runUntil } from "./schedule.ts";
 import { check, Violation } from "./witness.ts";
@@ -32,29 +34,39 @@ export interface Report {
 /** How long after the last fault everything must work again, and an answer may take then. Milliseconds. */
 const recoveryMs = 6000;
 const answerMs = 8000;
+/** How long it may take from the last answer until nothing is left in any queue. */
+const drainMs = 30_000;
+
+/** A run under way. */
+export interface Run {
+  readonly cluster: Cluster;
+  readonly answers: Map<string, number>;
+  readonly struck: Nemesis["struck"];
+  readonly coverage: Nemesis["coverage"];
+  /** Hears of every request that ends. */
+  onSettled: ((request: Request, answer: Answer | null) => void) | null;
+}
 
 /** Runs the plan of a seed, or another. Never throws: a broken rule is in the report. */
 export function simulate(seed: number, options: Watching & { plan?: Plan } = {}): Report {
   const plan = options.plan ?? planOf(seed);
-  const healedAt = 1000 + plan.faultyMs;
-  const late: Request[] = [];
+  const settled = (request: Request, answer: Answer | null): void => run.onSettled?.(request, answer);
+  const listener = { asked: () => undefined, attempted: () => undefined, settled };
   const cluster = createCluster(plan, {
     ...options,
-    clientWitnesses: [...(options.clientWitnesses ?? []), latenessOf(late, healedAt + recoveryMs)],
+    clientWitnesses: [...(options.clientWitnesses ?? []), listener],
   });
-  let work: Work | null = null;
-  let nemesis: Nemesis | null = null;
+  const run: Run = { cluster, answers: new Map(), struck: new Map(), coverage: new Map(), onSettled: null };
   let violation: Error | null = null;
   try {
     startAll(cluster);
-    work = beginWork(cluster);
-    nemesis = unleash(cluster, healedAt);
-    runUntil(cluster.timetable, healedAt + recoveryMs + answerMs);
-    conclude(cluster, work, late);
+    healAgainAndAgain(run);
+    workAndHeal(run);
   } catch (error) {
     violation = error as Error;
     if (!(error instanceof Violation)) throw error;
   }
+  const { struck, coverage, answers } = run;
   return {
     seed,
     violation,
@@ -62,31 +74,46 @@ export function simulate(seed: number, options: Watching & { plan?: Plan } = {})
     virtualMs: cluster.timetable.now,
     events: cluster.timetable.happened,
     kind: plan.kind,
-    struck: nemesis?.struck ?? new Map(),
-    coverage: nemesis?.coverage ?? new Map(),
-    answers: work?.answers ?? new Map(),
+    struck,
+    coverage,
+    answers,
     leaders: cluster.ledger.leaders.size,
     committed: cluster.ledger.committed.length,
   };
 }
 
-/** Collects what is asked after everything must work again and is never answered. */
-const latenessOf = (late: Request[], from: number) => ({
-  asked: () => undefined,
-  attempted: () => undefined,
-  settled: (request: Request, answer: Answer | null) => {
-    if (answer === null && request.requestId !== null && request.askedAt >= from) late.push(request);
-  },
-});
+/** Clients work while things go wrong, and go on while all is well; then comes the end. */
+function workAndHeal(run: Run): void {
+  const { cluster } = run;
+  const { timetable, plan, crowd } = cluster;
+  const healedAt = timetable.now + 1000 + plan.faultyMs;
+  const late: Request[] = [];
+  // What is asked after everything must work again, and is never answered.
+  run.onSettled = (request, answer) => {
+    if (answer === null && request.requestId !== null && request.askedAt >= healedAt + recoveryMs) late.push(request);
+  };
+  crowd.isSilent = false;
+  const work = beginWork(cluster, 0, run.answers);
+  unleash(cluster, healedAt, run);
+  runUntil(timetable, healedAt + recoveryMs + answerMs);
+  conclude(cluster, work, late);
+}
 
 /** The clients fall silent: what is asked ends, and what they held becomes free. */
 function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void {
   const { timetable, crowd, plan, ids } = cluster;
   work.isOver = true;
+  crowd.isSilent = true;
   const isQuiet = runUntil(timetable, timetable.now + plan.manners.patience + 5000, () => crowd.open === 0);
   check(isQuiet, "everything that is asked ends", () => `${crowd.open} requests are still open`);
   check(late.length === 0, "after healing everything is answered", () => describe(late[0]));
-  // Late is safe, but not for ever: a full server span after the last change of leader, and what the queues need.
+  // A log that takes one entry in each round trip may lag behind what was asked by seconds.
+  const isWritten = (): boolean =>
+    ids.every((id) => lastDurable(diskOf(cluster, id)).index === cluster.ledger.committed.length);
+  check(runUntil(timetable, timetable.now + drainMs, isWritten), "what was asked is soon in every log", () =>
+    JSON.stringify(ids.map((id) => [id, lastDurable(diskOf(cluster, id)), cluster.ledger.committed.length])),
+  );
+  // Late is safe, but not for ever: a full server span after the last change of leader, and a little more.
   const { clockRateErrorMax, clockAllowanceMs } = plan.cluster;
   const span = plan.workload.ttlMax * (1 + clockRateErrorMax) + clockAllowanceMs;
   runUntil(timetable, timetable.now + span + 2 * plan.node.electionMsMax + 1000);
@@ -129,8 +156,3 @@ function expect(cluster: Cluster, client: Client, wish: Parameters<typeof ask>[2
     () => `${describe(asked)}: ${JSON.stringify(answers)}`,
   );
 }
-
-const describe = (request: Request | undefined): string =>
-  JSON.stringify({ ...request, client: request?.client.name }, (key, value) =>
-    key === "attempts" ? value.slice(-3) : value,
-  );

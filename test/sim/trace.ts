@@ -7,15 +7,16 @@ import type { Cargo } from "./network.ts";
 import type { Moment, Schedule } from "./schedule.ts";
 import type { Witness } from "./witness.ts";
 
-type Line =
-  | { readonly at: Moment; readonly what: string }
-  | {
-      readonly at: Moment;
-      readonly node: NodeId;
-      readonly from: ActorName;
-      readonly to: ActorName;
-      readonly letter: unknown;
-    };
+/** A line that has been written; its place in the ring is written anew when its turn comes again. */
+interface Line {
+  at: Moment;
+  /** What happened, in words; null if a letter was handed over. */
+  what: string | null;
+  node: NodeId | null;
+  from: ActorName | null;
+  to: ActorName | null;
+  letter: unknown;
+}
 
 export interface Trace extends Witness {
   /** The last lines, oldest first. */
@@ -25,26 +26,45 @@ export interface Trace extends Witness {
 const withoutBytes = (_key: string, value: unknown): unknown =>
   value instanceof Uint8Array ? `${value.length} bytes` : value;
 
-function toText(line: Line): string {
-  const at = line.at.toFixed(3).padStart(11);
-  if ("what" in line) return `${at} ── ${line.what}`;
-  const way = line.from === line.to ? line.to : `${line.from}→${line.to}`;
-  return `${at} ${line.node} ${way} ${JSON.stringify(line.letter, withoutBytes)}`;
+function toText({ at: moment, what, node, from, to, letter }: Line): string {
+  const at = moment.toFixed(3).padStart(11);
+  if (what !== null) return `${at} ── ${what}`;
+  const way = from === to ? to : `${from}→${to}`;
+  return `${at} ${node} ${way} ${JSON.stringify(letter, withoutBytes)}`;
 }
 
 /** Keeps the last `linesMax` events; hands each to `print`, if given, at once. */
 export function createTrace(timetable: Schedule, linesMax: number, print?: (line: string) => void): Trace {
   const ring: Line[] = [];
   let next = 0;
-  const note = (line: Line): void => {
-    print?.(toText(line));
-    ring[next % linesMax] = line;
-    next += 1;
+  const line = (): Line => {
+    let free = ring[next];
+    if (free === undefined) {
+      free = { at: 0, what: null, node: null, from: null, to: null, letter: null };
+      ring[next] = free;
+    }
+    free.at = timetable.now;
+    next = next + 1 < linesMax ? next + 1 : 0;
+    return free;
   };
-  const befell = (what: string): void => note({ at: timetable.now, what });
+  const handed = (node: NodeId, from: ActorName, to: ActorName, letter: unknown): void => {
+    const free = line();
+    free.what = null;
+    free.node = node;
+    free.from = from;
+    free.to = to;
+    free.letter = letter;
+    if (print !== undefined) print(toText(free));
+  };
+  const befell = (what: string): void => {
+    const free = line();
+    free.what = what;
+    free.letter = null;
+    if (print !== undefined) print(toText(free));
+  };
   return {
     befell,
-    handed: (node, from, to, letter) => note({ at: timetable.now, node, from, to, letter }),
+    handed,
     started: (node) => befell(`${node} starts`),
     stopped: (node) => befell(`${node} is dead`),
     ...(print === undefined
@@ -53,7 +73,7 @@ export function createTrace(timetable: Schedule, linesMax: number, print?: (line
           transmitted: (from: NodeId, to: NodeId, cargo: Cargo) =>
             befell(`${from} ⇒ ${to} ${JSON.stringify(cargo, withoutBytes)}`),
         }),
-    lines: () => [...ring.slice(next % linesMax), ...ring.slice(0, next % linesMax)].map(toText),
+    lines: () => [...ring.slice(next), ...ring.slice(0, next)].map(toText),
   };
 }
 
@@ -68,16 +88,34 @@ export function createFingerprint(): { readonly add: (line: string) => void; rea
 
 /** Tells several witnesses the same. */
 export function together(witnesses: readonly Witness[]): Witness {
-  type Telling = (...what: unknown[]) => void;
-  const names = ["started", "stopped", "said", "handed", "transmitted", "flushed", "befell"] as const;
-  const whole: Record<string, Telling> = {};
-  for (const name of names) {
-    const told = witnesses.map((witness) => witness[name]).filter((tell) => tell !== undefined) as Telling[];
-    const tellAll: Telling = (...what) => {
-      for (const tell of told) tell(...what);
-    };
-    const only = told.length === 1 ? told[0] : tellAll;
-    if (only !== undefined && told.length > 0) whole[name] = only;
-  }
-  return whole as Witness;
+  const all = <Name extends keyof Witness>(name: Name): NonNullable<Witness[Name]>[] =>
+    witnesses.map((witness) => witness[name]).filter((tell) => tell !== undefined);
+  const [started, stopped, befell] = [all("started"), all("stopped"), all("befell")];
+  const [said, handed] = [all("said"), all("handed")];
+  const [transmitted, flushed] = [all("transmitted"), all("flushed")];
+  return {
+    started: (node) => {
+      for (const tell of started) tell(node);
+    },
+    stopped: (node) => {
+      for (const tell of stopped) tell(node);
+    },
+    befell: (what) => {
+      for (const tell of befell) tell(what);
+    },
+    said: (node, from, to, letter) => {
+      for (let at = 0; at < said.length; at += 1) (said[at] as Said)(node, from, to, letter);
+    },
+    handed: (node, from, to, letter) => {
+      for (let at = 0; at < handed.length; at += 1) (handed[at] as Said)(node, from, to, letter);
+    },
+    transmitted: (from, to, cargo) => {
+      for (const tell of transmitted) tell(from, to, cargo);
+    },
+    flushed: (node) => {
+      for (const tell of flushed) tell(node);
+    },
+  };
 }
+
+type Said = NonNullable<Witness["said"]>;

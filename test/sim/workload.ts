@@ -23,11 +23,11 @@ export interface Work {
 
 export const lockName = (at: number): string => `lock-${at}`;
 
-/** Sets the clients of the plan to work. */
-export function beginWork({ crowd, beliefs, plan }: Cluster): Work {
-  const random = createRandom(plan.seed, "workload");
+/** Sets the clients of the plan to work; in one run not twice in the same `shift`. */
+export function beginWork({ crowd, beliefs, plan }: Cluster, shift = 0, answers: Work["answers"] = new Map()): Work {
+  const random = createRandom(plan.seed, shift === 0 ? "workload" : `workload ${shift}`);
   const { workload, clockError } = plan;
-  const work: Work = { crowd, beliefs, workload, random, isOver: false, answers: new Map() };
+  const work: Work = { crowd, beliefs, workload, random, isOver: false, answers };
   const begin = (kind: string, count: number, live: (work: Work, client: Client) => void): void => {
     for (let at = 1; at <= count; at += 1) {
       const error = plan.clocksAtBound ? -clockError : random.between(-clockError, clockError);

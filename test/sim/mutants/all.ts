@@ -5,5 +5,12 @@ import { leaseMutants } from "./leases.ts";
 import { lockMutants } from "./locks.ts";
 import type { Mutant } from "./mutant.ts";
 import { raftMutants } from "./raft.ts";
+import { transportMutants } from "./transport.ts";
 
-export const mutants: readonly Mutant[] = [...raftMutants, ...electionMutants, ...leaseMutants, ...lockMutants];
+export const mutants: readonly Mutant[] = [
+  ...raftMutants,
+  ...electionMutants,
+  ...leaseMutants,
+  ...lockMutants,
+  ...transportMutants,
+];

@@ -3,6 +3,8 @@
 
 import type { Watching } from "../cluster.ts";
 import { type Plan, planOf, stormyPlan } from "../plan.ts";
+import { rivalRegions } from "../regions/plan.ts";
+import { simulateRegions } from "../regions/simulation.ts";
 import { leaderCutOff, leaderPaused } from "../scenarios.ts";
 import { simulate } from "../simulation.ts";
 import * as elections from "./stories-elections.ts";
@@ -10,6 +12,7 @@ import * as leases from "./stories-leases.ts";
 import * as logs from "./stories-logs.ts";
 import * as raft from "./stories-raft.ts";
 import * as repeats from "./stories-repeats.ts";
+import * as snapshots from "./stories-snapshots.ts";
 
 /** Runs one seed. Tells what was broken, or null. */
 type Hunter = (seed: number) => string | null;
@@ -35,9 +38,18 @@ const ofStory =
 const { churn: _, ...ofRaft } = raft;
 
 /** Scripted stories, by name. */
-export const stories = { leaderCutOff, leaderPaused, ...ofRaft, ...elections, ...logs, ...leases, ...repeats } as const;
+export const stories = {
+  leaderCutOff,
+  leaderPaused,
+  ...ofRaft,
+  ...elections,
+  ...logs,
+  ...snapshots,
+  ...leases,
+  ...repeats,
+} as const;
 
-export type HunterName = "seeds" | "storm" | keyof typeof stories;
+export type HunterName = "seeds" | "storm" | "regions" | "rivalRegions" | keyof typeof stories;
 
 export function hunterNamed(name: HunterName): Hunter {
   switch (name) {
@@ -45,6 +57,10 @@ export function hunterNamed(name: HunterName): Hunter {
       return ofPlans(planOf);
     case "storm":
       return ofPlans(stormyPlan);
+    case "regions":
+      return (seed) => simulateRegions(seed).violation?.message ?? null;
+    case "rivalRegions":
+      return (seed) => simulateRegions(seed, { plan: rivalRegions(seed) }).violation?.message ?? null;
     default:
       return ofStory(stories[name]);
   }

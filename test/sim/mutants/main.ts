@@ -37,7 +37,13 @@ function tell(mutant: Mutant, report: Report): void {
   const { seed, message, seconds } = report;
   const verdict = isFound(mutant) ? "found" : "MISSED";
   const when = seed === null ? `${hunt.seeds} seeds` : `seed ${seed} of ${hunt.seeds}`;
-  const cells = [verdict.padEnd(6), name.padEnd(26), hunt.by.padEnd(17), when.padEnd(15), `${seconds.toFixed(1)} s`];
+  const cells = [
+    verdict.padEnd(6),
+    name.padEnd(26),
+    hunt.by.split("/").at(-1)?.padEnd(17),
+    when.padEnd(15),
+    `${seconds.toFixed(1)} s`,
+  ];
   console.log(`${cells.join("  ")}  ${message.slice(0, 90)}`);
 }
 

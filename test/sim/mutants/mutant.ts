@@ -3,6 +3,11 @@
 
 import type { HunterName } from "./hunters.ts";
 
+/** A test file that holds a real part against its model; it has one seed. */
+export type Contract = `test/${string}.test.ts`;
+
+export const isContract = (by: string): by is Contract => by.startsWith("test/");
+
 export interface Mutant {
   /** Short, for the command line. */
   readonly name: string;
@@ -16,7 +21,7 @@ export interface Mutant {
   readonly search: string;
   readonly replace: string;
   /** Who finds it, how many seeds it takes at most, and what must be said to be broken. */
-  readonly hunt: { readonly by: HunterName; readonly seeds: number; readonly says: RegExp };
+  readonly hunt: { readonly by: HunterName | Contract; readonly seeds: number; readonly says: RegExp };
   /** Whether it is found so fast that every run of the tests looks for it. */
   readonly quick?: true;
 }

@@ -2,7 +2,7 @@
 // again. The working copy is only read.
 
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,18 +23,28 @@ export function mutated({ name, file, search, replace }: Mutant, text = sourceOf
 
 const sourceOf = (file: string): string => readFileSync(join(root, "src", file), "utf8");
 
+/** What compiles one file and looks at no other. */
+const project = ({ file }: Mutant): object => ({
+  extends: "./tsconfig.base.json",
+  compilerOptions: { composite: false, noCheck: true, noResolve: true, declaration: false, types: [] },
+  files: [`src/${file}`],
+});
+
 /** Builds a mutant, has its hunter look for it, and clears up. Types are not checked: a bug need not be well typed. */
 export async function hunted(mutant: Mutant): Promise<Report> {
   const text = mutated(mutant);
   const folder = mkdtempSync(join(tmpdir(), `mutant-${mutant.name}-`));
   try {
-    for (const path of ["dist/src", "dist/test", "src/actors", "package.json", "tsconfig.base.json"]) {
+    for (const path of ["dist/src", "dist/test", "package.json", "tsconfig.base.json"]) {
       cpSync(join(root, path), join(folder, path), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-    writeFileSync(join(folder, "src", mutant.file), text);
+    const source = join(folder, "src", mutant.file);
+    mkdirSync(dirname(source), { recursive: true });
+    writeFileSync(source, text);
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project(mutant)));
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    await run(process.execPath, [tsc, "-p", "src/actors", "--noCheck"], { cwd: folder });
+    await run(process.execPath, [tsc, "-p", "."], { cwd: folder });
     const program = join(folder, "dist", "test", "sim", "mutants", "hunt.js");
     const { by, seeds, says } = mutant.hunt;
     const { stdout } = await run(process.execPath, [program, by, `${seeds}`, says.source], { maxBuffer: 2 ** 26 });

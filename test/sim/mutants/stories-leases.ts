@@ -63,6 +63,7 @@ function comeAgain(cluster: Cluster, { request: once }: Asked, bornAt: number): 
     operation,
     bytes: 100,
     budget: 2000 as never,
+    sending: 1,
   };
   const from = othersThan(cluster, leader)[0] as NodeId;
   post(nodeOf(cluster, leader), "peers", "gateway", { type: "forwarded", from, requests: [repeated] });
