@@ -105,7 +105,7 @@ const curlCommands: readonly Command[] = [
 
 export async function runCommands(
   report: Report,
-  { site, grpcurl, curl }: { site: Site; grpcurl: Toolchain; curl: Toolchain },
+  { site, grpcurl, curl }: { site: Pick<Site, "grpcPort" | "httpPort">; grpcurl: Toolchain; curl: Toolchain },
 ): Promise<void> {
   for (const { toolchain, commands } of [
     { toolchain: grpcurl, commands: grpcurlCommands },
