@@ -1,5 +1,6 @@
 // Every mutant.
 
+import { regionMutants } from "../regions/mutants.ts";
 import { electionMutants } from "./elections.ts";
 import { leaseMutants } from "./leases.ts";
 import { lockMutants } from "./locks.ts";
@@ -13,4 +14,5 @@ export const mutants: readonly Mutant[] = [
   ...leaseMutants,
   ...lockMutants,
   ...transportMutants,
+  ...regionMutants,
 ];
