@@ -19,7 +19,7 @@ export const regionMutants: readonly Mutant[] = [
     file: renewing,
     search: "renewed.filter((one) => one.locks === locks).length",
     replace: "renewed.length",
-    hunt: { by: "rivalRegions", seeds: 100, says: lost },
+    hunt: { by: "rivalRegions", seeds: 400, says: lost },
   },
   {
     name: "regions-timer-not-restarted",
