@@ -1,24 +1,32 @@
 // One job of the pool: some seeds, one after another, and what came of them in numbers.
 
 import { livenessPlan, type Plan, planOf, stormyPlan, wildClockPlan } from "./plan.ts";
-import { regionPlanOf } from "./regions/plan.ts";
+import { type RegionPlan, regionPlanOf, rivalRegions } from "./regions/plan.ts";
 import { simulateRegions } from "./regions/simulation.ts";
 import { type Report, simulate } from "./simulation.ts";
 
-/** Which plans are drawn: of one region, or of several. */
+/** Which plans are drawn: of one region, or of several; with `all` every fifth seed is of several. */
 export const modes = ["all", "storm", "clocks", "liveness", "regions"] as const;
 export type Mode = (typeof modes)[number];
 
-const planners: Readonly<Record<Exclude<Mode, "regions">, (seed: number) => Plan>> = {
+type OfOne = Exclude<Mode, "regions">;
+
+const planners: Readonly<Record<OfOne, (seed: number) => Plan>> = {
   all: planOf,
   storm: stormyPlan,
   clocks: wildClockPlan,
   liveness: livenessPlan,
 };
 
+/** The plan of a seed that is of several regions; null if it is of one. */
+function regionalPlan(mode: Mode, seed: number): RegionPlan | null {
+  if (mode === "regions") return regionPlanOf(seed);
+  if (mode !== "all" || seed % 5 !== 0) return null;
+  return seed % 2 === 0 ? rivalRegions(seed) : regionPlanOf(seed);
+}
+
 /** What is fixed about a seed's run before it begins. */
-export const planFor = (mode: Mode, seed: number): object =>
-  mode === "regions" ? regionPlanOf(seed) : planners[mode](seed);
+export const planFor = (mode: Mode, seed: number): object => regionalPlan(mode, seed) ?? planners[mode as OfOne](seed);
 
 export interface Looking {
   /** How many of the last events are kept. */
@@ -26,8 +34,11 @@ export interface Looking {
   readonly print?: (line: string) => void;
 }
 
-export const runSeed = (mode: Mode, seed: number, looking: Looking): Report =>
-  mode === "regions" ? simulateRegions(seed, looking) : simulate(seed, { plan: planners[mode](seed), ...looking });
+export function runSeed(mode: Mode, seed: number, looking: Looking): Report {
+  const plan = regionalPlan(mode, seed);
+  if (plan !== null) return simulateRegions(seed, { plan, ...looking });
+  return simulate(seed, { plan: planners[mode as OfOne](seed), ...looking });
+}
 
 export interface Job {
   readonly mode: Mode;

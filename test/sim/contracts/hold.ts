@@ -10,7 +10,14 @@ import { fileURLToPath } from "node:url";
 /** Compiled, this file stands in dist/test/sim/contracts. */
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "..");
 /** What takes longest begins first. */
-const places = ["test/transport", "test/sim/contracts", "test/sim/scenarios.test.ts", "test/paper", "test/actors"];
+const places = [
+  "test/transport",
+  "test/sim/contracts",
+  "test/sim/scenarios.test.ts",
+  "test/sim/regions",
+  "test/paper",
+  "test/actors",
+];
 const fileMsMax = 3 * 60_000;
 /** A file that has said what came of it ends soon, unless what failed has left something open. */
 const endMsMax = 20_000;
