@@ -46,8 +46,9 @@ export interface Beliefs {
   readonly tokensOnly: boolean;
   /** How many entries are known to be committed. */
   commitIndex: number;
-  /** When a write was first known to be committed; or again, after it must have been forgotten. */
-  readonly committed: Map<RequestId, { readonly at: Moment; readonly index: number }>;
+  /** When the entries of a write were first known to be committed, the newest last. After what became of it was forgotten, any of them
+   *  may have been the one that did it. */
+  readonly committed: Map<RequestId, { readonly index: number; readonly times: readonly Moment[] }>;
   /** The highest token that any client has been told of, and by lock. */
   tokenSeen: number;
   readonly tokenSeenOf: Map<string, number>;
@@ -186,15 +187,17 @@ function granted(
   );
   const grant: Grant = { lock, token, belief, from: now, releaseSentAt: null, releasedAt: null };
   const others = beliefs.byLock.get(lock) ?? [];
-  const committedAt = (request.requestId === null ? undefined : beliefs.committed.get(request.requestId)?.at) ?? now;
+  const committed = request.requestId === null ? undefined : beliefs.committed.get(request.requestId);
+  const times = committed?.times ?? [now];
   for (const other of others) {
     const end = Math.min(other.belief.until, other.releaseSentAt ?? Number.POSITIVE_INFINITY);
     const wasEarlier = other.token < token;
     checkTimely(
       beliefs,
-      !wasEarlier || committedAt < other.from || committedAt >= end,
+      !wasEarlier || times.some((at) => at < other.from || at >= end),
       "a lock has one holder",
-      () => `${lock}: ${token} was granted at ${committedAt}, ${other.token} counts from ${other.from} until ${end}`,
+      () =>
+        `${lock}: ${token} was granted at ${times.join(" or ")}, ${other.token} counts from ${other.from} until ${end}`,
     );
     checkTimely(
       beliefs,
@@ -294,6 +297,7 @@ export function noteEnded(beliefs: Beliefs, lease: LeaseId): void {
 export function noteCommitted(beliefs: Beliefs, request: RequestId, index: number): void {
   beliefs.commitIndex = index;
   const former = beliefs.committed.get(request);
-  if (former !== undefined && index - former.index <= beliefs.requestsRemembered) return;
-  beliefs.committed.set(request, { at: beliefs.timetable.now, index });
+  // Every replica tells of the same entries.
+  if (former !== undefined && index <= former.index) return;
+  beliefs.committed.set(request, { index, times: [...(former?.times ?? []).slice(-7), beliefs.timetable.now] });
 }
