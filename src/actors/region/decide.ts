@@ -284,8 +284,9 @@ function highest<Answer extends Promising | Live>(answers: readonly Answer[]): A
   return found;
 }
 
-const countOf = (lives: readonly Live[], { requestId, holder }: Live): number =>
-  lives.filter((live) => live.requestId === requestId && live.holder.token === holder.token).length;
+/** Under one ballot: under several it may be a grant that one proposer finishes while another has begun a later one. */
+const countOf = (lives: readonly Live[], { accepted }: Live): number =>
+  lives.filter((live) => sameBallot(live.accepted, accepted)).length;
 
 function again({ answers }: Asked): Verdict {
   const rounds = answers.map((answer) => (answer.type === "overtaken" ? answer.promised.round : 0));
@@ -300,23 +301,21 @@ export type Sight =
   | { readonly type: "contended" };
 
 export interface Seen {
+  readonly accepted: Ballot | null;
   readonly live: boolean;
   readonly holder: Live["holder"] | null;
 }
 
 /**
- * A record is shown only when a majority has accepted it and holds it live; a lock is free when a majority holds none live. Both
+ * A record is shown only when a majority has accepted it under one ballot and holds it live; a lock is free when a majority holds none live. Both
  * stay true for whoever looks later: a record comes to be live at a ballot once, and ends once.
  */
 export function see(views: readonly Seen[], { regions, coming }: { regions: number; coming: number }): Sight {
   const live = views.filter((view) => view.live && view.holder !== null);
-  for (const { holder } of live) {
-    const same = live.filter((view) => isSame(view.holder, holder)).length;
+  for (const { holder, accepted } of live) {
+    const same = live.filter((view) => sameBallot(view.accepted, accepted)).length;
     if (holder !== null && isMajority(same, regions)) return { type: "seen", outcome: { type: "locked", holder } };
   }
   if (isMajority(views.length - live.length, regions)) return { type: "seen", outcome: { type: "free" } };
   return coming > 0 ? { type: "wait" } : { type: "contended" };
 }
-
-const isSame = (one: Seen["holder"], other: Seen["holder"]): boolean =>
-  one?.token === other?.token && one?.lease === other?.lease;

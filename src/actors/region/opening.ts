@@ -93,7 +93,7 @@ export function onReadingReply(
   const reading = state.readings.get(requestId);
   if (reading === undefined || reply.type !== "view") return [];
   reading.inquiry.answered.add(from);
-  reading.views.set(from, { live: reply.live, holder: reply.holder });
+  reading.views.set(from, { accepted: reply.accepted, live: reply.live, holder: reply.holder });
   return lookAt(state, reading, now);
 }
 

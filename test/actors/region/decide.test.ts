@@ -53,8 +53,13 @@ test("one live record alone names no holder: it may be on its way to a majority,
 test("what a majority holds live is held, whatever stands above it elsewhere", () => {
   const other = grantOf("other", 3);
   const left = promise({ accepted: ballot(9), value: freeOf(2) });
-  const answers = [left, live(ballot(5), other), live(ballot(6), other)];
+  const answers = [left, live(ballot(5), other), live(ballot(5), other)];
   assert.equal(judged(acquire(), answers), concluded({ type: "held", holder: holderOf(other) }));
+});
+
+test("a grant that is live under two ballots is asked for again: it may not come to be one", () => {
+  const other = grantOf("other", 3);
+  assert.equal(judged(acquire(), [live(ballot(5), other), live(ballot(7), other)]), again());
 });
 
 test("a live record below what has been accepted elsewhere names no holder", () => {
@@ -216,7 +221,8 @@ test("a grant that a majority holds is brought to all; one that is seen to be in
 
 // Reads.
 
-const seen = (token: number | null) => ({
+const seen = (token: number | null, round = 1) => ({
+  accepted: token === null ? null : ballot(round),
   live: token !== null,
   holder: token === null ? null : holderOf(grantOf("grant", token)),
 });
@@ -230,7 +236,8 @@ test("a record is shown only when a majority holds it live, and a lock is free w
   assert.equal(see([seen(null), seen(null)], three(1)), { type: "seen", outcome: { type: "free" } });
   assert.equal(see([seen(5), seen(null)], three(1)), { type: "wait" });
   assert.equal(see([seen(5), seen(null)], three(0)), { type: "contended" });
-  assert.equal(see([seen(5), seen(6), seen(null)], three(0)), { type: "contended" });
+  assert.equal(see([seen(5), seen(6, 2), seen(null)], three(0)), { type: "contended" });
+  assert.equal(see([seen(5, 1), seen(5, 2)], three(0)), { type: "contended" });
   assert.equal(see([seen(5), seen(null), seen(null)], three(0)), { type: "seen", outcome: { type: "free" } });
 });
 

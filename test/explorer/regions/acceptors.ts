@@ -34,6 +34,7 @@ import {
   status,
   statusAt,
   timerAt,
+  topFree,
   way,
 } from "./model.ts";
 import type { Visit } from "./steps.ts";
@@ -54,8 +55,10 @@ export function deliver(m: Model, from: State, visit: Visit): void {
       for (let acceptor = 0; acceptor < acceptors; acceptor += 1) {
         const place = { acceptor, lock, ballot };
         if (now === phase.preparing) promise(m, from, place, visit);
-        else if (read(from, at + slot.kind) === kind.abandon) abandon(m, from, place, visit);
+        else if (read(from, at + slot.kind) === kind.abandon)
+          takeBack(m, from, place, ballot - m.config.regions, visit);
         else accept(m, from, place, visit);
+        if (now === phase.abandoned && m.rules.takesBackInPlace) takeBack(m, from, place, ballot, visit);
       }
     }
   }
@@ -109,14 +112,16 @@ function tellPromise(m: Model, state: State, { acceptor, lock, ballot }: Place):
     raiseFloor(read(state, floorAt(m, acceptor)), 0);
     return;
   }
+  const isFree = read(state, statusAt(m, acceptor, lock)) === status.free;
   const isHeld = holderAt(m, state, acceptor, lock) !== -1 ? 1 : 0;
+  const seen = isFree ? topFree : isHeld;
   const top = read(state, at + slot.top);
   if (accepted > top) {
     state[at + slot.top] = accepted;
-    state[at + slot.topHeld] = isHeld;
-  } else if (accepted === top) raise(slot.topHeld, isHeld);
+    state[at + slot.topHeld] = seen;
+  } else if (accepted === top) raise(slot.topHeld, seen);
   const record = slotAt(m, lock, accepted);
-  if (read(state, record + slot.request) === request && read(state, record + slot.kind) === kind.acquire)
+  if (!isFree && read(state, record + slot.request) === request && read(state, record + slot.kind) === kind.acquire)
     raise(slot.own, accepted);
 }
 
@@ -162,28 +167,42 @@ function acknowledge(m: Model, state: State, { acceptor, lock, ballot }: Place):
 }
 
 /** With what is accepted the next ballot of the same proposer is promised. */
-function write(m: Model, state: State, { acceptor, lock, ballot }: Place, now: number): void {
+function replace(m: Model, state: State, { acceptor, lock, ballot }: Place, now: number): void {
   state[promisedAt(m, acceptor, lock)] = Math.max(read(state, promisedAt(m, acceptor, lock)), nextOf(m, ballot));
   state[acceptedAt(m, acceptor, lock)] = ballot;
   state[statusAt(m, acceptor, lock)] = now;
+}
+
+/** And the request is remembered. */
+function write(m: Model, state: State, place: Place, now: number): void {
+  const { acceptor, lock, ballot } = place;
+  replace(m, state, place, now);
   if (!m.rules.remembers) return;
   const known = knownAt(m, acceptor, lock);
   state[known] = read(state, known) | bit(read(state, slotAt(m, lock, ballot) + slot.request));
 }
 
-/** Free, if what is abandoned was accepted here; and if nothing is held, so that it will not be accepted any more. */
-function abandon(m: Model, from: State, place: Place, visit: Visit): void {
+/**
+ * Ends the grant that was proposed under `granted`: the end takes its place where it was accepted; where it still could be, and nobody
+ * else holds the lock, the end is accepted instead of it. A request that was never granted here is not remembered.
+ */
+function takeBack(m: Model, from: State, place: Place, granted: number, visit: Visit): void {
   const { acceptor, lock, ballot } = place;
   const accepted = read(from, acceptedAt(m, acceptor, lock));
-  if (accepted === ballot || isBelowFloor(m, from, place)) return;
-  if (m.rules.promiseAtAbandon && rankOf(m, ballot) < rankOf(m, read(from, promisedAt(m, acceptor, lock)))) return;
-  const holder = holderAt(m, from, acceptor, lock);
-  const request = read(from, slotAt(m, lock, ballot) + slot.request);
-  const isMeant = m.rules.abandonsOneBallot ? nextOf(m, accepted) === ballot : holder === request;
-  if (holder !== -1 && !isMeant) return;
+  if (accepted === ballot) {
+    if (read(from, statusAt(m, acceptor, lock)) === status.free) return;
+    const ended = copyOf(m, from);
+    ended[statusAt(m, acceptor, lock)] = status.free;
+    return visit(ended, { type: "taken back", ...place });
+  }
+  if (isBelowFloor(m, from, place)) return;
+  if (m.rules.promiseAtTakingBack && rankOf(m, ballot) < rankOf(m, read(from, promisedAt(m, acceptor, lock)))) return;
+  const tokenOf = (of: number): number => read(from, slotAt(m, lock, of) + slot.token);
+  const isHeld = holderAt(m, from, acceptor, lock) !== -1;
+  if (isHeld && m.rules.takesBackOneToken && tokenOf(accepted) !== tokenOf(granted)) return;
   const state = copyOf(m, from);
-  write(m, state, place, status.free);
-  visit(state, { type: "abandoned", ...place });
+  replace(m, state, place, status.free);
+  visit(state, { type: "taken back", ...place });
 }
 
 /** Renewals arrive, and leases run out. */

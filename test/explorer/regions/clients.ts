@@ -2,11 +2,14 @@
 // ends when that has run out or it sends its release.
 
 import {
+  acksAt,
   ask,
+  ballotsOf,
   bit,
   copyOf,
   countOf,
   highestTokenAt,
+  kind,
   leaseAt,
   leaseOf,
   lockOf,
@@ -47,9 +50,12 @@ function judgeGrant(m: Model, state: State, request: number, token: number): str
   if (before !== 0 && before !== token) {
     return `a repeat is answered like the request: request ${request + 1} had token ${before}, now ${token}`;
   }
+  const told = read(state, requestAt(m, request) + ask.told);
+  if (told !== 0 && told !== token) return notAsTold(request, told);
   for (let other = 0; other < m.config.requests.length; other += 1) {
     if (other === request || lockOf(m, other) !== lock) continue;
     const at = requestAt(m, other);
+    if (read(state, at + ask.told) === token) return notAsTold(other, token);
     if (read(state, at + ask.window) > 0) {
       return `a lock has one holder: requests ${other + 1} and ${request + 1} both count on it`;
     }
@@ -59,6 +65,51 @@ function judgeGrant(m: Model, state: State, request: number, token: number): str
   }
   const highest = read(state, highestTokenAt(m, lock));
   return token < highest ? `tokens rise: request ${request + 1} is given ${token} after ${highest}` : null;
+}
+
+const notAsTold = (request: number, token: number): string =>
+  `who is told to hold a lock was granted it: request ${request + 1} was said to hold with token ${token}`;
+
+/**
+ * A rival is told that a grant holds. What acceptors say of it may arrive at any time after they have accepted it, under whatever
+ * ballot: that a majority of them has is all that can be known.
+ */
+export function tellHeld(
+  m: Model,
+  from: State,
+  { lock, ballot }: { lock: number; ballot: number },
+  visit: Visit,
+): void {
+  const at = slotAt(m, lock, ballot);
+  const request = read(from, at + slot.request);
+  const token = read(from, at + slot.token);
+  const told = requestAt(m, request) + ask.told;
+  if (read(from, told) === token) return;
+  let ballots = 0;
+  for (let other = 1; other <= ballotsOf(m, lock); other += 1) {
+    const otherAt = slotAt(m, lock, other);
+    if (m.rules.alsoHeldUnderOneBallot && other !== ballot) continue;
+    if (read(from, otherAt + slot.kind) !== kind.acquire || read(from, otherAt + slot.token) !== token) continue;
+    if (read(from, otherAt + slot.request) === request) ballots |= bit(other - 1);
+  }
+  if (countOf(from, m, acksAt(m, 0, lock), ballots) < (m.rules.heldByMajority ? majority : 1)) return;
+  const state = copyOf(m, from);
+  state[told] = token;
+  visit(state, { type: "held", request, token }, judgeHeld(m, from, request, token));
+}
+
+function judgeHeld(m: Model, state: State, request: number, token: number): string | null {
+  const told = read(state, requestAt(m, request) + ask.told);
+  if (told !== 0 && told !== token) return notAsTold(request, told);
+  for (let other = 0; other < m.config.requests.length; other += 1) {
+    if (lockOf(m, other) !== lockOf(m, request)) continue;
+    const given = read(state, requestAt(m, other) + ask.token);
+    const isOwn = other === request;
+    if (isOwn && given !== 0 && given !== token) return notAsTold(request, token);
+    const others = read(state, requestAt(m, other) + ask.told);
+    if (!isOwn && (given === token || others === token)) return notAsTold(request, token);
+  }
+  return null;
 }
 
 /** The newest number under which a majority has renewed this lock. */

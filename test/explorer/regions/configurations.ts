@@ -2,7 +2,14 @@
 
 import type { Configuration } from "./model.ts";
 
-const plain = { regions: 2, abandons: false, releases: false, forgets: false, losses: false };
+const plain = {
+  regions: 2,
+  abandons: false,
+  tells: false,
+  releases: false,
+  forgets: false,
+  losses: false,
+};
 
 export const configurations: readonly Configuration[] = [
   {
@@ -40,6 +47,32 @@ export const configurations: readonly Configuration[] = [
     ],
     renewals: [0, 0],
     abandons: true,
+  },
+  {
+    ...plain,
+    name: "told",
+    about: "rivals are told who holds the lock, while grants are taken back",
+    ballots: [3],
+    requests: [
+      { lease: 0, lock: 0 },
+      { lease: 1, lock: 0 },
+    ],
+    renewals: [0, 0],
+    abandons: true,
+    tells: true,
+  },
+  {
+    ...plain,
+    name: "taken-back",
+    about: "a grant is taken back while a rival is granted; regions choose their rounds as the logs do",
+    ballots: [6],
+    requests: [
+      { lease: 0, lock: 0 },
+      { lease: 1, lock: 0 },
+    ],
+    renewals: [0, 0],
+    abandons: true,
+    begins: [1, 2, 6],
   },
   {
     ...plain,

@@ -38,10 +38,16 @@ export interface Rules {
   readonly prolongsNamed: boolean;
   readonly renewalMajority: boolean;
   readonly releaseMajority: boolean;
-  /** An abandonment frees only what was accepted under the ballot that is abandoned. */
-  readonly abandonsOneBallot: boolean;
-  /** An abandonment is below a promise like any other accept. */
-  readonly promiseAtAbandon: boolean;
+  /** A grant is taken back under the ballot it was proposed with, not under the next. */
+  readonly takesBackInPlace: boolean;
+  /** Only a grant that was new is taken back, not one that was found and finished. */
+  readonly takesBackNew: boolean;
+  /** Taking back ends only the grant that it names, by its token. */
+  readonly takesBackOneToken: boolean;
+  /** What is taken back is below a promise like any other accept, unless its grant was accepted here. */
+  readonly promiseAtTakingBack: boolean;
+  /** That a lock is held is told only once a majority has accepted the grant. */
+  readonly heldByMajority: boolean;
   /** The client's window is over before the acceptor's. */
   readonly clientStopsFirst: boolean;
   /** An acceptor that has dropped records refuses ballots up to the highest it dropped. */
@@ -58,6 +64,8 @@ export interface Rules {
   readonly alsoForgetsTogether: boolean;
   /** A renewal counts only at an acceptor whose lease has no other locks either. */
   readonly alsoRenewalExact: boolean;
+  /** That a lock is held is told only once a majority has accepted the grant under one ballot. */
+  readonly alsoHeldUnderOneBallot: boolean;
   /** States are judged by what a read of a majority would show, which is broken before there are two holders. */
   readonly alsoReadsJudged: boolean;
   /** A repeat whose record is known only as expired is finished as well. */
@@ -80,8 +88,11 @@ export const rulesAsTheyStand: Rules = {
   prolongsNamed: true,
   renewalMajority: true,
   releaseMajority: true,
-  abandonsOneBallot: true,
-  promiseAtAbandon: true,
+  takesBackInPlace: true,
+  takesBackNew: true,
+  takesBackOneToken: true,
+  promiseAtTakingBack: true,
+  heldByMajority: true,
   clientStopsFirst: true,
   floorRefuses: true,
   floorCounts: true,
@@ -90,6 +101,7 @@ export const rulesAsTheyStand: Rules = {
   forgetsFree: true,
   alsoForgetsTogether: false,
   alsoRenewalExact: false,
+  alsoHeldUnderOneBallot: true,
   alsoReadsJudged: true,
   alsoFinishesExpired: false,
 };
@@ -106,6 +118,10 @@ export interface Configuration {
   /** How often each lease may be renewed. */
   readonly renewals: readonly number[];
   readonly abandons: boolean;
+  /** Rivals are told who holds the lock. */
+  readonly tells: boolean;
+  /** Which ballots may be begun, if not all: a region keeps the round after one that it has begun free. */
+  readonly begins?: readonly number[];
   readonly releases: boolean;
   readonly forgets: boolean;
   /** A promise may get lost on its way to the proposer. */
@@ -126,6 +142,9 @@ export const way = { isNew: 1, isNext: 2, isRepeat: 4, isEnd: 8 } as const;
 
 /** What an acceptor's record of a lock is. */
 export const status = { none: 0, held: 1, expired: 2, free: 3 } as const;
+
+/** What `topHeld` of a ballot says, above whether it is held: of a grant and its end under one ballot, the end counts. */
+export const topFree = 2;
 
 /** How far a ballot has come. */
 export const phase = { unused: 0, preparing: 1, accepting: 2, answered: 3, abandoned: 4, over: 5 } as const;
@@ -151,7 +170,7 @@ export interface Model {
 
 const bytesPerLock = 6;
 const bytesPerBallot = 12;
-const bytesPerRequest = 5;
+const bytesPerRequest = 6;
 
 export function createModel(config: Configuration, rules: Rules): Model {
   const locks = config.ballots.length;
@@ -241,8 +260,8 @@ export const slot = {
 export const leaseAt = (m: Model, lease: number): number => m.leaseBase[lease] as number;
 export const renewalAt = (m: Model, lease: number, renewal: number): number => leaseAt(m, lease) + 3 + renewal * 2;
 
-/** Fields of a request. `window`: the number from which its client counts, 0 when it holds nothing. */
-export const ask = { isAsked: 0, born: 1, isReleased: 2, window: 3, token: 4 } as const;
+/** Fields of a request. `window`: from which number its client counts, or 0. `told`: the token it is said to hold with. */
+export const ask = { isAsked: 0, born: 1, isReleased: 2, window: 3, token: 4, told: 5 } as const;
 export const requestAt = (m: Model, request: number): number => m.requestBase + request * bytesPerRequest;
 
 export const leaseOf = (m: Model, request: number): number => (m.config.requests[request] as { lease: number }).lease;

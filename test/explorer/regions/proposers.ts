@@ -2,7 +2,7 @@
 // What they know of acceptors is kept with the ballot, or as bits with the acceptor that said it.
 
 import { accept, promise } from "./acceptors.ts";
-import { grant } from "./clients.ts";
+import { grant, tellHeld } from "./clients.ts";
 import {
   acceptors,
   acksAt,
@@ -26,6 +26,7 @@ import {
   slot,
   slotAt,
   timerAt,
+  topFree,
   way,
 } from "./model.ts";
 import type { Visit } from "./steps.ts";
@@ -55,6 +56,7 @@ function ballotsUsed(m: Model, state: State): number {
 
 /** A region takes its ballots in order. */
 function isNext(m: Model, state: State, lock: number, ballot: number): boolean {
+  if (m.config.begins !== undefined && !m.config.begins.includes(ballot)) return false;
   for (let later = ballot; later <= ballotsOf(m, lock); later += m.rules.ballotsDiffer ? m.config.regions : 1) {
     if (read(state, slotAt(m, lock, later)) !== phase.unused) return false;
   }
@@ -154,6 +156,7 @@ function isFinished(m: Model, state: State, at: number, lock: number): boolean {
   if (top === 0) return false;
   const record = slotAt(m, lock, top);
   const isSame = read(state, record + slot.request) === read(state, at + slot.request);
+  if (read(state, at + slot.topHeld) === topFree) return false;
   return isSame && read(state, record + slot.kind) === kind.acquire;
 }
 
@@ -198,8 +201,10 @@ export function conclude(m: Model, from: State, visit: Visit): void {
     for (let ballot = 1; ballot <= ballotsOf(m, lock); ballot += 1) {
       const at = slotAt(m, lock, ballot);
       const now = read(from, at);
-      if (now !== phase.accepting && now !== phase.answered) continue;
       const what = read(from, at + slot.kind);
+      if (m.config.tells && now >= phase.accepting && now <= phase.abandoned && what === kind.acquire)
+        tellHeld(m, from, { lock, ballot }, visit);
+      if (now !== phase.accepting && now !== phase.answered) continue;
       if (now === phase.accepting && what === kind.acquire) giveUp(m, from, { lock, ballot }, visit);
       if (countOf(from, m, acksAt(m, 0, lock), bit(ballot - 1)) < majority) continue;
       if (now === phase.accepting && what === kind.acquire) grant(m, from, { lock, ballot }, visit);
@@ -213,18 +218,22 @@ export function conclude(m: Model, from: State, visit: Visit): void {
   }
 }
 
-/** The request ends with a timeout. Free, under the next ballot. */
+/** The request ends with a timeout. Whoever has accepted its grant is told to end it. */
 function giveUp(m: Model, from: State, { lock, ballot }: { lock: number; ballot: number }, visit: Visit): void {
-  const next = nextOf(m, ballot);
-  if (!m.config.abandons || next > ballotsOf(m, lock)) return;
-  const nextAt = slotAt(m, lock, next);
-  if (read(from, nextAt) !== phase.unused) return;
-  const state = copyOf(m, from);
   const at = slotAt(m, lock, ballot);
+  const isNew = (read(from, at + slot.way) & way.isNew) !== 0;
+  if (!m.config.abandons || (m.rules.takesBackNew && !isNew)) return;
+  const state = copyOf(m, from);
   state[at + slot.phase] = phase.abandoned;
-  state[nextAt + slot.phase] = phase.accepting;
-  state[nextAt + slot.kind] = kind.abandon;
-  state[nextAt + slot.request] = read(from, at + slot.request);
+  state[at + slot.epoch] = 0;
+  if (!m.rules.takesBackInPlace) {
+    const next = nextOf(m, ballot);
+    if (next > ballotsOf(m, lock) || read(from, slotAt(m, lock, next)) !== phase.unused) return;
+    const nextAt = slotAt(m, lock, next);
+    state[nextAt + slot.phase] = phase.accepting;
+    state[nextAt + slot.kind] = kind.abandon;
+    state[nextAt + slot.request] = read(from, at + slot.request);
+  }
   visit(state, { type: "abandon", lock, ballot });
 }
 

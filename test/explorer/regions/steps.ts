@@ -62,7 +62,13 @@ export type Event =
       readonly ballot: number;
       readonly isLost: boolean;
     }
-  | { readonly type: "accept" | "abandoned"; readonly acceptor: number; readonly lock: number; readonly ballot: number }
+  | {
+      readonly type: "accept" | "taken back";
+      readonly acceptor: number;
+      readonly lock: number;
+      readonly ballot: number;
+    }
+  | { readonly type: "held"; readonly request: number; readonly token: number }
   | { readonly type: "renew"; readonly lease: number; readonly renewal: number; readonly names: number }
   | { readonly type: "renewed"; readonly acceptor: number; readonly lease: number; readonly renewal: number }
   | { readonly type: "expire"; readonly acceptor: number; readonly lease: number }
@@ -107,7 +113,7 @@ function tidyLeases(m: Model, state: State): void {
 
 /** Ballots of which nothing can come any more are all alike: no majority will promise, or nobody has it or will accept it. */
 function tidyDead(m: Model, state: State): void {
-  if (!m.rules.promiseAtAccept || !m.rules.nextPromiseEnds || !m.rules.floorRefuses || !m.rules.promiseAtAbandon)
+  if (!m.rules.promiseAtAccept || !m.rules.nextPromiseEnds || !m.rules.floorRefuses || !m.rules.promiseAtTakingBack)
     return;
   for (let lock = 0; lock < m.locks; lock += 1) {
     for (let ballot = ballotsOf(m, lock); ballot > 0; ballot -= 1) {
@@ -233,8 +239,10 @@ export function describe(m: Model, state: State, event: Event, names: readonly n
       return `${ballotName(event.lock, event.ballot)} is accepted by a majority: the client is given token ${event.token}`;
     case "abandon":
       return `${ballotName(event.lock, event.ballot)} is given up by its proposer`;
-    case "abandoned":
-      return `${name(event.acceptor)} frees what was abandoned, under ${ballotName(event.lock, event.ballot)}`;
+    case "taken back":
+      return `${name(event.acceptor)} ends the grant that is taken back, under ${ballotName(event.lock, event.ballot)}`;
+    case "held":
+      return `a rival is told that ${requestName(event.request)} holds, with token ${event.token}`;
     case "go on":
       return `ballot ${event.ballot}${lockName(event.lock)} is accepted by a majority: ballot ${event.next} follows without promises of its own, for ${requestName(event.request)}`;
     case "renew":
