@@ -285,8 +285,7 @@ async function within(compose: Compose, file: string, check: () => Promise<void>
         );
         const { output } = await docker("logs", "--tail", "100", id);
         match(output, /"msg":"stopped"/, `${name} ended with ${code}:\n${output.slice(-2_000)}`);
-        // With many nodes on few processors the threads of one may take too long to end, when all is done.
-        if (code !== "0") console.log(`      ${name} has stopped, and ended with ${code}`);
+        equal(code, "0", `${name} has stopped, and ended with ${code}:\n${output.slice(-2_000)}`);
       }
       await compose(file, "down", "--volumes");
     });

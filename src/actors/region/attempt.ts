@@ -4,7 +4,7 @@
 import { send, setTimerWithin } from "../actor.ts";
 import type { AskId, Claim, Promised, Value } from "../ballots.ts";
 import type { Outcome } from "../operations.ts";
-import { type Instant, type LogIndex, logIndex, type Millis, millis, wallTime } from "../scalars.ts";
+import { between, type Instant, instant, type LogIndex, logIndex, type Millis, millis, wallTime } from "../scalars.ts";
 import { isSurelyLive } from "./standings.ts";
 import { type Attempt, type Effects, type Errand, nextAsk, patience, type RegionState } from "./state.ts";
 
@@ -18,6 +18,7 @@ export const newAttempt = (lock: string, errand: Errand): Attempt => ({
   lock,
   errand,
   begunAt: 0,
+  triedFrom: instant(0),
   phase: { type: "backoff" },
   ballot: null,
   grantees: [],
@@ -36,6 +37,7 @@ export function begin(state: RegionState, attempt: Attempt, now: Instant): Effec
   state.awaited.set(ask, { type: "attempt", lock });
   enter(state, attempt, { type: "begin", ask });
   attempt.begunAt = state.asks;
+  attempt.triedFrom = now;
   const { ttl, askedAt } = termsOf(errand);
   const bornAt: LogIndex = errand.task?.bornAt ?? logIndex(0);
   const known = mayTakeAtOnce(state, attempt, now) ? (state.known.get(lock) ?? null) : null;
@@ -109,8 +111,10 @@ export function outcomeOf(claim: Claim, value: Value): Outcome {
   return claim.type === "settle" ? { type: "notHeld" } : { type: "granted", lease, token, ttl };
 }
 
-/** Rivals wait for a while that the host draws, the longer the more of them there seem to be, so that one comes through. */
-export function backOff(state: RegionState, attempt: Attempt, above: number): Effects {
+/** Rivals wait for a while that the host draws, so that one comes through: long enough for a whole try, which may take longer than
+ *  the way there and back where disks are slow, and the longer the more rivals there seem to be. Not so whoever has had a grant
+ *  accepted somewhere: as long as that stands there nobody else may come through at all. */
+export function backOff(state: RegionState, attempt: Attempt, above: number, now: Instant): Effects {
   enter(state, attempt, { type: "backoff" });
   attempt.above = Math.max(attempt.above, above);
   attempt.conflicts += 1;
@@ -118,6 +122,7 @@ export function backOff(state: RegionState, attempt: Attempt, above: number): Ef
   state.backoff.add(attempt.lock);
   if (state.retrying) return [];
   state.retrying = true;
-  const span = (patience(state) * Math.min(attempt.conflicts, conflictsMax)) / 2;
-  return [setTimerWithin("retry", { min: millis(5), max: millis(span) })];
+  const aTry = Math.max(patience(state), between(attempt.triedFrom, now));
+  const tries = attempt.tried === null ? Math.min(attempt.conflicts, conflictsMax) : 0;
+  return [setTimerWithin("retry", { min: millis(5), max: millis(5 + aTry * tries) })];
 }

@@ -130,7 +130,7 @@ export function judge(state: RegionState, work: LockWork, attempt: Attempt, now:
     case "again":
       // Without a majority there is nobody to be quicker than.
       if (answers.length < majority(state.regions.length)) return [];
-      return backOff(state, attempt, verdict.above);
+      return backOff(state, attempt, verdict.above, now);
   }
 }
 
@@ -185,7 +185,7 @@ export function reconsider(state: RegionState, attempt: Attempt, now: Instant): 
   const isNever = isRefused && isYoung;
   if (isNever && attempt.ballot !== null) attempt.failed.push(attempt.ballot);
   const takenBack = isNever ? takeBack(state, attempt, now) : [];
-  return [...takenBack, ...backOff(state, attempt, attempt.ballot?.round ?? 0)];
+  return [...takenBack, ...backOff(state, attempt, attempt.ballot?.round ?? 0, now)];
 }
 
 /** A majority has accepted the value: it holds. */

@@ -89,6 +89,8 @@ export interface Attempt {
   readonly errand: Errand;
   /** How many questions had been asked when its ballot was begun: what it finds out holds for whoever came before, too. */
   begunAt: number;
+  /** When that was. */
+  triedFrom: Instant;
   phase: Phase;
   ballot: Ballot | null;
   /** Whose grants were found live: a companion that repeats one of these has to look for itself. */

@@ -126,7 +126,7 @@ export const raftMutants: readonly Mutant[] = [
     file: "actors/raft/follower.ts",
     search: "if (fresh.length > 0 && state.chunksInStorage > 0) return effects;",
     replace: "",
-    hunt: { by: "seeds", seeds: 160, says: /entries are appended without a gap/ },
+    hunt: { by: "lateEntries", seeds: 1, says: /entries are appended without a gap/ },
   },
   {
     name: "feeds-before-restore",

@@ -15,6 +15,7 @@ import {
   client,
   keepAlive,
   later,
+  lose,
   open,
   pass,
   reconnect,
@@ -157,6 +158,21 @@ test("duelling proposers come to an end, however the regions lie", () => {
     );
     pass(world, 3000);
     assert.is(asked.filter(({ answer }) => isGranted(answer)).length, 1);
+  }
+});
+
+test("with one region lost, and disks slower than the way between regions, one of two who ask at once gets the lock", () => {
+  const disk = { ...each.disk, flushMin: 50, flushMax: 250 };
+  const manners = { ...each.manners, budgetMin: 5000, budgetMax: 5000, patience: 0 };
+  // In these worlds neither came through while both stepped back for only as long as a message takes.
+  for (const seed of [50, 61, 63, 88, 91, 97, 133, 175, 187, 211, 279, 287, 289]) {
+    const world = beginWorld(seed, { each: { ...each, disk, manners } });
+    for (const from of world.ids) for (const to of world.ids) world.wide.latencies.set(way(from, to), 1);
+    lose(world, asia);
+    pass(world, 200);
+    const asked = [east1, north1].map((at) => send(world, client(at), { operation: acquire("job", at, 60_000), at }));
+    const types = asked.map((request) => answerTo(world, request)?.type).sort();
+    assert.equal(types, ["granted", "held"], `seed ${seed}`);
   }
 });
 
