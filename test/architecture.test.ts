@@ -20,7 +20,7 @@ function filesUnder(folder: string, extension: RegExp): string[] {
     .sort();
 }
 
-const sources = filesUnder("src", /\.ts$/);
+const sources = filesUnder("src", /\.c?ts$/);
 const tests = filesUnder("test", /\.ts$/);
 const programs = [...sources, ...tests, ...filesUnder("bench", /\.ts$/), ...filesUnder("scripts", /\.mjs$/)];
 
@@ -34,7 +34,7 @@ function importsFrom(path: string): { files: string[]; packages: string[] } {
   };
 }
 
-// scalars ← operations ← ballots ← records ← messages ← topology ← actor ← {gateway, raft, lock, lease, region} ← transport ← main
+// scalars ← operations ← ballots ← records ← replication ← messages ← topology ← actor ← {gateway, raft, lock, lease, region} ← transport ← main
 const kernel: Readonly<Record<string, number>> = {
   "scalars.ts": 0,
   "invariant.ts": 0,
@@ -42,15 +42,19 @@ const kernel: Readonly<Record<string, number>> = {
   "operations.ts": 1,
   "ballots.ts": 2,
   "records.ts": 3,
-  "messages.ts": 4,
+  "replication.ts": 4,
+  "messages.ts": 5,
+  "alarms.ts": 6,
+  "naming.ts": 2,
   "deadlines.ts": 1,
   "electorate.ts": 1,
-  "topology.ts": 5,
-  "actor.ts": 6,
+  "topology.ts": 6,
+  "actor.ts": 7,
 };
-const actorRank = 7;
-const transportRank = 8;
-const outermostRank = 9;
+const actorRank = 8;
+const transportRank = 9;
+const outermostRank = 10;
+const commandLineRank = 11;
 
 /** Where a file belongs. Files of one room may import each other; other imports lead to a lower rank. */
 function roomOf(path: string): { name: string; rank: number } {
@@ -60,6 +64,7 @@ function roomOf(path: string): { name: string; rank: number } {
     return rank === undefined ? { name: `actors/${second}`, rank: actorRank } : { name: path, rank };
   }
   if (top === "transport") return { name: top, rank: transportRank };
+  if (top === "cli") return { name: top, rank: commandLineRank };
   return { name: top, rank: outermostRank };
 }
 
@@ -106,6 +111,23 @@ test("imports lead inward: scalars ← operations ← messages ← topology ← 
 
 test("source files import nothing of tests, benchmarks and scripts", () => {
   const strays = sources.flatMap((path) => importsFrom(path).files.filter((target) => !target.startsWith("src/")));
+  assert.equal(strays, []);
+});
+
+test("the client library stands alone: it knows the generated native interface, and nothing else of the service", () => {
+  const generated = "src/transport/generated/lockmgr/v1/";
+  const strays = sources
+    .filter((path) => path.startsWith("src/client/"))
+    .flatMap((path) => importsFrom(path).files.map((target) => [path, target] as const))
+    .filter(([, target]) => !target.startsWith("src/client/") && !target.startsWith(generated))
+    .map(([path, target]) => `${path} imports ${target}`);
+  assert.equal(strays, []);
+});
+
+test("nothing of the service imports the client library but the command line", () => {
+  const strays = sources
+    .filter((path) => !path.startsWith("src/client/") && !path.startsWith("src/cli/"))
+    .filter((path) => importsFrom(path).files.some((target) => target.startsWith("src/client/")));
   assert.equal(strays, []);
 });
 

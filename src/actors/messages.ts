@@ -2,19 +2,23 @@
 // peers → raft → lock → lease → gateway → client. `Letters` at the end says who may say what to whom; it is the table of
 // contents of the system. Letters are plain data: they survive a structured clone and read well in a trace.
 
-import type { AskId, RegionCommand, RegionMessage, RegionView, RemoteNode, RenewalResult, Reply } from "./ballots.ts";
-import type { Answer, Counts, Operation, Standing, Write } from "./operations.ts";
+import type { AskId, RegionMessage, RegionView, RemoteNode, RenewalResult, Reply } from "./ballots.ts";
+import type { Answer, Counts, LockEvent, Look, Operation, Standing, WatchWish } from "./operations.ts";
 import type { SnapshotPosition, SnapshotSlice } from "./records.ts";
+import type { AlarmId, Command, Entry, HardState, RaftMessage, SnapshotChunk, StateDigest } from "./replication.ts";
 import type { LeaseId, LogIndex, Millis, NodeId, RequestId, Term } from "./scalars.ts";
 
 export type {
+  DelayRecord,
   EndedGrant,
+  GrantTerms,
   LeaseRecord,
   LockRecord,
   RememberedOutcome,
   SnapshotCounters,
   SnapshotPosition,
   SnapshotSlice,
+  WaiterRecord,
 } from "./records.ts";
 
 /** The actors of a node. `clients`, `storage` and `peers` do I/O and live in `src/transport`; `supervisor` is the main thread. */
@@ -28,6 +32,16 @@ export type ActorName =
   | "lock"
   | "lease"
   | "region";
+
+export type {
+  AlarmId,
+  Command,
+  Entry,
+  HardState,
+  RaftMessage,
+  SnapshotChunk,
+  StateDigest,
+} from "./replication.ts";
 
 // Clients ↔ gateway.
 
@@ -47,33 +61,31 @@ export type ClientsToGateway =
       readonly budget: Millis;
     }
   | { readonly type: "count"; readonly call: CallId }
+  /** Wants to be told of events until it is cancelled. */
+  | { readonly type: "watch"; readonly call: CallId; readonly wish: WatchWish }
   /** The client is gone; the call needs no answer any more. */
   | { readonly type: "cancelled"; readonly call: CallId };
 
 export type GatewayToClients =
   | { readonly type: "answered"; readonly call: CallId; readonly answer: Answer }
+  /** Its request waits in its queues. The answer follows. */
+  | { readonly type: "waiting"; readonly call: CallId; readonly answer: Extract<Answer, { type: "queued" }> }
   | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts }
+  | Watched
   | { readonly type: "standing"; readonly standing: Standing };
 
-// Gateway ↔ raft, lease, lock.
-
-/** What an entry of the log says. A kind that a node does not know stops that node: it must not be skipped. */
-export type Command =
-  /** The first entry of every term (Raft §8 in the paper, §6.4 in the thesis). */
-  | { readonly type: "noop" }
+/** To one who watches: what has happened up to `revision`, or that what he wants to be told is gone. */
+export type Watched =
   | {
-      readonly type: "write";
-      readonly requestId: RequestId;
-      /** The highest index that the first gateway knew to be committed when the request came in. A request that was born
-       *  longer ago than outcomes are remembered is not done: it may have been done before. */
-      readonly bornAt: LogIndex;
-      readonly write: Write;
+      readonly type: "watched";
+      readonly call: CallId;
+      readonly revision: LogIndex;
+      readonly events: readonly LockEvent[];
     }
-  /** Ends a lease that was overdue on the leader of `term`. Counts only in that term and only if the lease has not been
-   *  renewed through the log since, so that `renewals` is still its count. */
-  | { readonly type: "expire"; readonly lease: LeaseId; readonly renewals: number; readonly term: Term }
-  /** On behalf of a proposer, where there are several regions; there are no writes then. */
-  | RegionCommand;
+  /** The watch is over: nothing is known any more of what came after the revision that it named. */
+  | { readonly type: "watchGone"; readonly call: CallId; readonly oldest: LogIndex };
+
+// Gateway ↔ raft, lease, lock.
 
 /** Proposals and reads of a node that does not lead are dropped: whoever sent them learns from `standing`, `leading` or
  *  `following` that he must turn elsewhere, and does so with everything that is still unanswered. */
@@ -84,6 +96,7 @@ export type GatewayToRaft =
 /** A question to the lock table, answered once a round has confirmed that this node still leads. */
 export type Query =
   | { readonly type: "check"; readonly requestId: RequestId; readonly lock: string }
+  | { readonly type: "look"; readonly requestId: RequestId; readonly look: Look }
   /** What is this lease? Asked by the lease actor about one that it does not know. */
   | { readonly type: "lease"; readonly requestId: RequestId; readonly lease: LeaseId }
   /** What has this region accepted? Asked on behalf of a proposer. */
@@ -96,7 +109,10 @@ export type GatewayToLease = {
   readonly renewals: readonly { readonly requestId: RequestId; readonly lease: LeaseId }[];
 };
 
-export type GatewayToLock = { readonly type: "count"; readonly call: CallId };
+export type GatewayToLock =
+  | { readonly type: "count"; readonly call: CallId }
+  | { readonly type: "watch"; readonly call: CallId; readonly wish: WatchWish }
+  | { readonly type: "unwatch"; readonly call: CallId };
 
 /** Told at every change, so that the gateway can route anew what is unanswered. */
 export type RaftToGateway = {
@@ -115,29 +131,6 @@ export type Leadership =
   | { readonly type: "following"; readonly term: Term };
 
 // Raft ↔ storage.
-
-export interface Entry {
-  readonly index: LogIndex;
-  readonly term: Term;
-  readonly command: Command;
-}
-
-/** What a node must remember to vote once per term (Raft §5.2, thesis §3.4). */
-export interface HardState {
-  readonly term: Term;
-  readonly votedFor: NodeId | null;
-}
-
-/** A part of a snapshot as it is stored and sent: bytes that only the snapshot codec understands. */
-export interface SnapshotChunk {
-  readonly position: SnapshotPosition;
-  /** Which of `chunks` this is, from 0. */
-  readonly chunk: number;
-  readonly chunks: number;
-  readonly bytes: Uint8Array;
-  /** CRC-32 of `bytes`. */
-  readonly checksum: number;
-}
 
 export interface Envelope {
   readonly type: "send";
@@ -206,65 +199,6 @@ export type StorageToGateway = { readonly type: "room"; readonly scarce: boolean
 
 // Raft ↔ raft of another node, by way of peers.
 
-export type RaftMessage =
-  | {
-      readonly type: "preVoteRequest";
-      /** The term that the candidate would campaign in; its own is one less. */
-      readonly term: Term;
-      readonly lastIndex: LogIndex;
-      readonly lastTerm: Term;
-    }
-  | { readonly type: "preVoteResponse"; readonly term: Term; readonly granted: boolean }
-  | {
-      readonly type: "voteRequest";
-      readonly term: Term;
-      readonly lastIndex: LogIndex;
-      readonly lastTerm: Term;
-      /** The leader asked for this election itself: voters need not wait until they miss it (thesis §3.10). */
-      readonly transfer: boolean;
-    }
-  | { readonly type: "voteResponse"; readonly term: Term; readonly granted: boolean }
-  | {
-      readonly type: "appendRequest";
-      readonly term: Term;
-      readonly previousIndex: LogIndex;
-      readonly previousTerm: Term;
-      readonly entries: readonly Entry[];
-      readonly commitIndex: LogIndex;
-      /** Counts the leader's confirmation rounds; an answer repeats it. */
-      readonly round: number;
-      /** A digest of the leader's lock table, for comparison. */
-      readonly digest: StateDigest | null;
-    }
-  | {
-      readonly type: "appendResponse";
-      readonly term: Term;
-      readonly round: number;
-      /** Success: the log agrees with the leader's, durably, up to here. */
-      readonly matchIndex: LogIndex | null;
-      /** Failure: the term that conflicts at `previousIndex` (0 if the log is too short) and the first index of that term
-       *  (or the end of the log), thesis §3.5. */
-      readonly conflictTerm: Term;
-      readonly conflictIndex: LogIndex;
-    }
-  | { readonly type: "snapshotRequest"; readonly term: Term; readonly chunk: SnapshotChunk }
-  | {
-      readonly type: "snapshotResponse";
-      readonly term: Term;
-      readonly position: SnapshotPosition;
-      /** The chunk wanted next; equal to the number of chunks once the snapshot is installed. */
-      readonly next: number;
-      readonly installed: boolean;
-    }
-  /** Start an election at once (thesis §3.10). Counts only in `term` and only if the log ends at `lastIndex`. */
-  | { readonly type: "timeoutNow"; readonly term: Term; readonly lastIndex: LogIndex };
-
-/** What the lock table was after applying `index`: equal on every replica, or a replica is broken. */
-export interface StateDigest {
-  readonly index: LogIndex;
-  readonly digest: string;
-}
-
 export type PeersToRaft = { readonly type: "received"; readonly from: NodeId; readonly message: RaftMessage };
 
 // Gateway ↔ gateway of another node, by way of peers.
@@ -321,7 +255,8 @@ export type LockToRaft =
 /** What answers carry beside the lock table's word: how far the table is, so that the gateway can say of a request when it was born. */
 export type LockToGateway =
   | { readonly type: "answers"; readonly applied: LogIndex; readonly answers: readonly RequestAnswer[] }
-  | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts };
+  | { readonly type: "counted"; readonly call: CallId; readonly counts: Counts }
+  | Watched;
 
 /** What came of a proposer's question. */
 export interface AskReply {
@@ -353,6 +288,9 @@ export type LeaseChange =
   | { readonly type: "ended"; readonly lease: LeaseId }
   /** Where there are several regions: a digest of exactly the locks that the lease holds from now on. */
   | { readonly type: "holds"; readonly lease: LeaseId; readonly locks: string }
+  /** To be told by an `alarm` after `span`; a later leader starts the span anew. */
+  | { readonly type: "alarmSet"; readonly alarm: AlarmId; readonly span: Millis }
+  | { readonly type: "alarmGone"; readonly alarm: AlarmId }
   /** The first entry of `term` has been applied. */
   | { readonly type: "termBegun"; readonly term: Term }
   /** All leases are forgotten: a snapshot follows, as `opened`. */
@@ -437,7 +375,7 @@ export type Drain = { readonly type: "drain" };
 export interface Timers {
   supervisor: never;
   clients: never;
-  gateway: "deadline" | "retry";
+  gateway: "deadline" | "retry" | "resend";
   raft: "election" | "heartbeat" | "append" | "confirm" | "transfer";
   storage: never;
   peers: never;

@@ -2,7 +2,7 @@
 // are plain and immutable: replaced, never changed.
 
 import type { AcceptorRecord, Ballot } from "./ballots.ts";
-import type { Ending, Outcome } from "./operations.ts";
+import type { Demand, Ending, Mode, Outcome, Yielding } from "./operations.ts";
 import type { FencingToken, LeaseId, LogIndex, Millis, RequestId, Term, WallTime } from "./scalars.ts";
 
 /** A lease, as it stands in the lock table. */
@@ -12,6 +12,8 @@ export interface LeaseRecord {
   readonly ttl: Millis;
   /** How often it was renewed through the log. */
   readonly renewals: number;
+  /** What its owner says of itself; absent if nothing. */
+  readonly metadata?: string;
 }
 
 /** A held lock, as it stands in the lock table. */
@@ -21,8 +23,52 @@ export interface LockRecord {
   readonly lease: LeaseId;
   readonly token: FencingToken;
   readonly grantedAt: WallTime;
-  /** The request that was granted. */
+  /** The request that was granted. Several locks that were granted together have the same request and the same token. */
   readonly requestId: RequestId;
+  /** Absent from what is held in the simplest way: exclusively, without a delay, with nothing said of it. */
+  readonly terms?: GrantTerms;
+}
+
+/** How a lock is held. */
+export interface GrantTerms {
+  readonly mode: Mode;
+  readonly permits: number;
+  readonly limit: number;
+  readonly context: string;
+  /** For how long the lock stays unavailable if the grant is lost. */
+  readonly delay: Millis;
+  readonly metadata: string;
+  readonly yielding: Yielding | null;
+}
+
+/** Somebody who waits. */
+export interface WaiterRecord {
+  readonly requestId: RequestId;
+  readonly owner: string;
+  readonly lease: LeaseId;
+  readonly context: string;
+  readonly demands: readonly Demand[];
+  /** For how long at most. */
+  readonly wait: Millis;
+  readonly priority: number;
+  readonly delay: Millis;
+  readonly metadata: string;
+  readonly askedAt: WallTime;
+  /** The entry that queued it. */
+  readonly index: LogIndex;
+}
+
+/** A grant that was lost, and whose lock is not to be had for a while. */
+export interface DelayRecord {
+  readonly lock: string;
+  readonly token: FencingToken;
+  readonly owner: string;
+  readonly lease: LeaseId;
+  readonly mode: Mode;
+  readonly permits: number;
+  readonly limit: number;
+  readonly delay: Millis;
+  readonly how: Ending;
 }
 
 /** What came of a write, kept until `index` is too long ago. */
@@ -65,6 +111,8 @@ export interface SnapshotSlice {
   readonly outcomes: readonly RememberedOutcome[];
   readonly ended: readonly EndedGrant[];
   readonly acceptors: readonly AcceptorRecord[];
+  readonly waiters: readonly WaiterRecord[];
+  readonly delays: readonly DelayRecord[];
 }
 
 /** The last entry that a snapshot contains. */

@@ -6,11 +6,12 @@ import type { RegionMessage } from "../actors/ballots.ts";
 import type { ForwardedRequest, RaftMessage, SendingReply } from "../actors/messages.ts";
 import type { Answer, Operation, Refusal } from "../actors/operations.ts";
 import { type Millis, type NodeId, nodeId, type RegionId, regionId, requestId } from "../actors/scalars.ts";
-import { writeFromWire, writeToWire } from "./codec.ts";
 import { outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
 import { messageFromWire, messageToWire } from "./codec-raft.ts";
 import { regionMessageFromWire, regionMessageToWire } from "./codec-region-peer.ts";
+import { lookFromWire, lookToWire } from "./codec-view.ts";
 import { fromWire, MalformedError, present, reading, spanFromWire, toWire, unknownKind } from "./codec-wire.ts";
+import { writeFromWire, writeToWire } from "./codec-write.ts";
 import * as wire from "./generated/lockmgr/peer/v1/peer.ts";
 
 /** Who somebody is, and everything about which two nodes must agree. */
@@ -46,15 +47,33 @@ export interface Parcel {
 type WireRequestOperation = NonNullable<wire.ForwardedRequest["operation"]>;
 
 function operationToWire(operation: Operation): WireRequestOperation {
-  if (operation.type === "renewLease") return { $case: "renewLease", value: toWire(operation.lease) };
-  if (operation.type === "check") return { $case: "check", value: operation.lock };
-  return writeToWire(operation);
+  switch (operation.type) {
+    case "renewLease":
+      return { $case: "renewLease", value: toWire(operation.lease) };
+    case "check":
+      return { $case: "check", value: operation.lock };
+    case "inspect":
+    case "list":
+    case "waiters":
+    case "leases":
+    case "waits":
+      return { $case: "look", value: lookToWire(operation) };
+    default:
+      return writeToWire(operation);
+  }
 }
 
 function operationFromWire(operation: WireRequestOperation): Operation {
-  if (operation.$case === "renewLease") return { type: "renewLease", lease: fromWire(operation.value) };
-  if (operation.$case === "check") return { type: "check", lock: operation.value };
-  return writeFromWire(operation);
+  switch (operation.$case) {
+    case "renewLease":
+      return { type: "renewLease", lease: fromWire(operation.value) };
+    case "check":
+      return { type: "check", lock: operation.value };
+    case "look":
+      return lookFromWire(operation.value);
+    default:
+      return writeFromWire(operation);
+  }
 }
 
 const requestToWire = (request: ForwardedRequest): wire.ForwardedRequest => ({
@@ -85,6 +104,7 @@ const refusals = {
   "disk-full": wire.Refusal.REFUSAL_DISK_FULL,
   stopping: wire.Refusal.REFUSAL_STOPPING,
   "no-quorum": wire.Refusal.REFUSAL_NO_QUORUM,
+  unserved: wire.Refusal.REFUSAL_UNSERVED,
 } as const satisfies Record<Refusal, wire.Refusal>;
 
 const refusalByNumber = new Map(

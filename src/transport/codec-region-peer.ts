@@ -13,7 +13,8 @@ import {
 import { invariant } from "../actors/invariant.ts";
 import type { LeaseId, Term } from "../actors/scalars.ts";
 import { requestId } from "../actors/scalars.ts";
-import { holderFromWire, holderToWire, outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
+import { holderFromWire, holderToWire } from "./codec-grant.ts";
+import { outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
 import {
   acceptedFromWire,
   acceptedToWire,

@@ -12,7 +12,8 @@ import type {
   Value,
 } from "../actors/ballots.ts";
 import { regionId, requestId } from "../actors/scalars.ts";
-import { endingFromWire, endingToWire, outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
+import { endingFromWire, endingToWire } from "./codec-grant.ts";
+import { outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
 import { fromWire, optionalFromWire, present, toWire, unknownKind } from "./codec-wire.ts";
 import type * as wireLog from "./generated/lockmgr/log/v1/log.ts";
 import type * as wire from "./generated/lockmgr/log/v1/region.ts";

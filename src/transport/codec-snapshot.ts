@@ -3,8 +3,20 @@
 import { crc32 } from "node:zlib";
 import { noBallot } from "../actors/ballots.ts";
 import type { SnapshotChunk, SnapshotPosition, SnapshotSlice } from "../actors/messages.ts";
-import { requestId } from "../actors/scalars.ts";
-import { endingFromWire, endingToWire, outcomeFromWire, outcomeToWire } from "./codec-outcome.ts";
+import {
+  delayFromWire,
+  delayToWire,
+  endedFromWire,
+  endedToWire,
+  leaseFromWire,
+  leaseToWire,
+  lockFromWire,
+  lockToWire,
+  rememberedFromWire,
+  rememberedToWire,
+  waiterFromWire,
+  waiterToWire,
+} from "./codec-record.ts";
 import { ballotToWire, optionalBallotFromWire, recordFromWire, recordToWire } from "./codec-region.ts";
 import { fromWire, MalformedError, present, reading, toWire, unknownKind } from "./codec-wire.ts";
 import * as wire from "./generated/lockmgr/snapshot/v1/snapshot.ts";
@@ -82,37 +94,16 @@ export function encodeSlice(slice: SnapshotSlice): Uint8Array {
     last: slice.last,
     fencingToken: toWire(slice.counters.fencingToken),
     leaseId: toWire(slice.counters.leaseId),
-    leases: slice.leases.map(({ id, owner, ttl, renewals }) => ({
-      id: toWire(id),
-      owner,
-      ttlMs: toWire(ttl),
-      renewals: toWire(renewals),
-    })),
-    locks: slice.locks.map((record) => ({
-      lock: record.lock,
-      owner: record.owner,
-      lease: toWire(record.lease),
-      token: toWire(record.token),
-      grantedAtMs: toWire(record.grantedAt),
-      requestId: record.requestId,
-    })),
-    outcomes: slice.outcomes.map((remembered) => ({
-      requestId: remembered.requestId,
-      index: toWire(remembered.index),
-      outcome: outcomeToWire(remembered.outcome),
-    })),
-    ended: slice.ended.map((grant) => ({
-      lock: grant.lock,
-      owner: grant.owner,
-      lease: toWire(grant.lease),
-      token: toWire(grant.token),
-      how: endingToWire(grant.how),
-      index: toWire(grant.index),
-    })),
+    leases: slice.leases.map(leaseToWire),
+    locks: slice.locks.map(lockToWire),
+    outcomes: slice.outcomes.map(rememberedToWire),
+    ended: slice.ended.map(endedToWire),
     round: toWire(slice.counters.round),
     floor: slice.counters.floor.round === 0 ? undefined : ballotToWire(slice.counters.floor),
     leaseNumbers: slice.counters.leaseNumbers.map(toWire),
     acceptors: slice.acceptors.map(recordToWire),
+    waiters: slice.waiters.map(waiterToWire),
+    delays: slice.delays.map(delayToWire),
   }).finish();
 }
 
@@ -131,33 +122,12 @@ function sliceFromWire(slice: wire.Slice): SnapshotSlice {
       floor: optionalBallotFromWire(slice.floor) ?? noBallot,
       leaseNumbers: slice.leaseNumbers.map((count) => fromWire(count)),
     },
-    leases: slice.leases.map(({ id, owner, ttlMs, renewals }) => ({
-      id: fromWire(id),
-      owner,
-      ttl: fromWire(ttlMs),
-      renewals: fromWire(renewals),
-    })),
-    locks: slice.locks.map((record) => ({
-      lock: record.lock,
-      owner: record.owner,
-      lease: fromWire(record.lease),
-      token: fromWire(record.token),
-      grantedAt: fromWire(record.grantedAtMs),
-      requestId: requestId(record.requestId),
-    })),
-    outcomes: slice.outcomes.map((remembered) => ({
-      requestId: requestId(remembered.requestId),
-      index: fromWire(remembered.index),
-      outcome: outcomeFromWire(present(remembered.outcome, "an outcome")),
-    })),
-    ended: slice.ended.map((grant) => ({
-      lock: grant.lock,
-      owner: grant.owner,
-      lease: fromWire(grant.lease),
-      token: fromWire(grant.token),
-      how: endingFromWire(grant.how),
-      index: fromWire(grant.index),
-    })),
+    leases: slice.leases.map(leaseFromWire),
+    locks: slice.locks.map(lockFromWire),
+    outcomes: slice.outcomes.map(rememberedFromWire),
+    ended: slice.ended.map(endedFromWire),
     acceptors: slice.acceptors.map(recordFromWire),
+    waiters: slice.waiters.map(waiterFromWire),
+    delays: slice.delays.map(delayFromWire),
   };
 }

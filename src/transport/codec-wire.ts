@@ -54,6 +54,10 @@ export function fromWire<Value extends number>(value: bigint): Value {
   return number as Value;
 }
 
+/** Like `toWire`, for what may be missing. */
+export const optionalToWire = (value: number | null): bigint | undefined =>
+  value === null ? undefined : toWire(value);
+
 /** Like `fromWire`, for what may be left out. */
 export const optionalFromWire = <Value extends number>(value: bigint | undefined): Value | undefined =>
   value === undefined ? undefined : fromWire<Value>(value);
@@ -63,6 +67,10 @@ export function spanFromWire<Value extends number>(value: number): Value {
   if (!Number.isFinite(value)) throw new MalformedError(`${value} is not a span`);
   return value as Value;
 }
+
+/** Like `spanFromWire`, for what may be left out. */
+export const optionalSpanFromWire = <Value extends number>(value: number | undefined): Value | undefined =>
+  value === undefined ? undefined : spanFromWire<Value>(value);
 
 /** What must be there. */
 export function present<Value>(value: Value | undefined, name: string): Value {

@@ -2,80 +2,13 @@
 // the bytes mean. A command of a kind that this version does not know is an error: it must never be skipped.
 
 import type { Command, Entry, HardState } from "../actors/messages.ts";
-import type { Write } from "../actors/operations.ts";
 import { type LogIndex, nodeId, requestId } from "../actors/scalars.ts";
 import { regionCommandFromWire, regionCommandToWire } from "./codec-region.ts";
 import { fromWire, reading, toWire, UnknownEntryError, UnknownKindError, unknownKind } from "./codec-wire.ts";
+import { writeFromWire, writeToWire } from "./codec-write.ts";
 import * as wire from "./generated/lockmgr/log/v1/log.ts";
 
 export { MalformedError, UnknownEntryError, UnknownKindError } from "./codec-wire.ts";
-
-/** The operations that go through the log, as oneof cases. The same cases stand in a forwarded request. */
-export type WireOperation = NonNullable<wire.Write["operation"]>;
-
-export function writeToWire(write: Write): WireOperation {
-  switch (write.type) {
-    case "openLease":
-      return { $case: "openLease", value: { owner: write.owner, ttlMs: toWire(write.ttl) } };
-    case "acquire": {
-      const { lock, owner, under } = write;
-      return {
-        $case: "acquire",
-        value: {
-          lock,
-          owner,
-          under:
-            "lease" in under
-              ? { $case: "lease", value: toWire(under.lease) }
-              : { $case: "ttlMs", value: toWire(under.ttl) },
-          askedAtMs: toWire(write.askedAt),
-        },
-      };
-    }
-    case "release": {
-      const { lease, token, owner } = write.grant;
-      return {
-        $case: "release",
-        value: {
-          lock: write.lock,
-          lease: lease === undefined ? undefined : toWire(lease),
-          token: token === undefined ? undefined : toWire(token),
-          owner,
-        },
-      };
-    }
-  }
-}
-
-export function writeFromWire(operation: WireOperation): Write {
-  switch (operation.$case) {
-    case "openLease":
-      return { type: "openLease", owner: operation.value.owner, ttl: fromWire(operation.value.ttlMs) };
-    case "acquire": {
-      const { lock, owner, under, askedAtMs } = operation.value;
-      if (under === undefined) return unknownKind("lease to acquire under");
-      return {
-        type: "acquire",
-        lock,
-        owner,
-        under: under.$case === "lease" ? { lease: fromWire(under.value) } : { ttl: fromWire(under.value) },
-        askedAt: fromWire(askedAtMs),
-      };
-    }
-    case "release": {
-      const { lock, lease, token, owner } = operation.value;
-      return {
-        type: "release",
-        lock,
-        grant: {
-          ...(lease !== undefined && { lease: fromWire(lease) }),
-          ...(token !== undefined && { token: fromWire(token) }),
-          ...(owner !== undefined && { owner }),
-        },
-      };
-    }
-  }
-}
 
 function commandToWire(command: Command): NonNullable<wire.Entry["command"]> {
   switch (command.type) {
@@ -95,6 +28,8 @@ function commandToWire(command: Command): NonNullable<wire.Entry["command"]> {
         $case: "expire",
         value: { lease: toWire(command.lease), renewals: toWire(command.renewals), term: toWire(command.term) },
       };
+    case "alarm":
+      return { $case: "alarm", value: { alarm: command.alarm, term: toWire(command.term) } };
     default:
       return regionCommandToWire(command);
   }
@@ -119,6 +54,8 @@ function commandFromWire(command: wire.Entry["command"]): Command {
       const { lease, renewals, term } = command.value;
       return { type: "expire", lease: fromWire(lease), renewals: fromWire(renewals), term: fromWire(term) };
     }
+    case "alarm":
+      return { type: "alarm", alarm: command.value.alarm, term: fromWire(command.value.term) };
     default:
       return regionCommandFromWire(command);
   }

@@ -45,6 +45,8 @@ const emptySlice: SnapshotSlice = {
   outcomes: [],
   ended: [],
   acceptors: [],
+  waiters: [],
+  delays: [],
 };
 
 export function openSnapshotStore(options: StoreOptions): SnapshotStore {

@@ -2,7 +2,8 @@
 
 import type { AcceptorRecord, RegionCommand, RegionMessage } from "../../src/actors/ballots.ts";
 import { fc } from "../fast-check.ts";
-import { count, ending, holder, just, outcome, word } from "./arbitrary-words.ts";
+import { outcome } from "./arbitrary-outcomes.ts";
+import { count, ending, holder, just, word } from "./arbitrary-words.ts";
 
 const round = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const ballot = fc.record({ round, region: word });

@@ -224,6 +224,8 @@ test("a snapshot that was taken before there were regions is read as one of a re
     floor: undefined,
     leaseNumbers: [],
     acceptors: [],
+    waiters: [],
+    delays: [],
   }).finish();
   const { counters, acceptors, position } = decodeSlice(before);
   assert.equal(counters, { fencingToken: 3, leaseId: 2, round: 0, floor: noBallot, leaseNumbers: [] });

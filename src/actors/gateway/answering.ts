@@ -1,21 +1,32 @@
-// Matching answers to those who wait for them: outcomes from the lock and lease actors, answers from the leader's gateway,
-// and refusals at the end of a deadline. An answer to a request that nobody waits for any more is ignored.
+// Matching answers to those who want them: outcomes from the lock and lease actors, answers from the leader's gateway, and
+// refusals at the end of a deadline. An answer to a request that nobody wants any more is ignored.
+//
+// A sending to this node's own actors is answered once. That may be with `queued`; then one answer more comes when the waiting
+// ends, whether or not the request was sent again meanwhile. It comes on another arrow than `queued` may, and can overtake it.
+// So where it is open which sending an answer is for, an early one is taken, and whoever came later is asked for again.
 
 import { send } from "../actor.ts";
 import { addDeadline, takeOverdue } from "../deadlines.ts";
 import type { CallId, RequestAnswer, SendingReply } from "../messages.ts";
 import type { Answer, Refusal } from "../operations.ts";
 import type { Instant, NodeId } from "../scalars.ts";
+import { isWrite } from "./kinds.ts";
 import {
   type Caller,
+  countPlaces,
   earliestDeadline,
+  expectOutdated,
   type GatewayEffect,
   type GatewayState,
   giveUp,
-  isWrite,
+  isPeer,
   type Pending,
+  recount,
   remove,
 } from "./state.ts";
+import { betOnResending } from "./waiting.ts";
+
+type Queued = Extract<Answer, { type: "queued" }>;
 
 export const refused = (refusal: Refusal): Answer => ({ type: "refused", refusal });
 
@@ -84,10 +95,9 @@ export function answer(
 ): Pending | null {
   const pending = state.pending.get(given.requestId);
   if (pending === undefined) return null;
-  const isOutdated = sending === null && pending.outdated > 0;
-  if (isOutdated) pending.outdated -= 1;
-  if (sending === null) pending.proposed = false;
-  const answered = isOutdated ? 0 : (sending ?? pending.lastSending);
+  if (given.answer.type === "queued") return answerQueued(state, outgoing, { pending, queued: given.answer, sending });
+  const answered = sending ?? ownSending(pending);
+  if (sending !== null && sending >= pending.lastSending) pending.unanswered = [];
   const late: Caller[] = [];
   for (const caller of pending.callers) {
     if (caller.since > answered) late.push(caller);
@@ -96,21 +106,93 @@ export function answer(
   pending.callers = late;
   if (late.length === 0) {
     remove(state, pending);
+    if (pending.sentTo === state.nodeId && pending.unanswered.length > 0) {
+      expectOutdated(state, pending.requestId, pending.outdated + pending.unanswered.length);
+    }
     return null;
   }
+  if (pending.waits) {
+    pending.waits = false;
+    recount(state, pending, late.length);
+  }
+  pending.proposed = false;
   pending.sentTo = null;
   return pending;
+}
+
+/** Which sending an answer of this node's own actors, and not `queued`, is for. 0: for one that was given up. */
+function ownSending(pending: Pending): number {
+  if (pending.outdated > 0) {
+    pending.outdated -= 1;
+    return 0;
+  }
+  // The end of the waiting owes nothing to what was sent since: that has an answer of its own.
+  return pending.waits ? pending.queuedBy : (pending.unanswered.shift() ?? pending.lastSending);
+}
+
+/**
+ * The request waits. Whoever it was sent for is told, once, and stays for the answer. Whoever came later is to be told soon: the
+ * request is returned, to be sent again, unless that has been done and is not answered yet.
+ */
+function answerQueued(
+  state: GatewayState,
+  outgoing: Outgoing,
+  { pending, queued, sending }: { pending: Pending; queued: Queued; sending: number | null },
+): Pending | null {
+  const answered = sending ?? pending.unanswered.shift() ?? pending.lastSending;
+  const isOfLast = sending !== null && sending >= pending.lastSending;
+  if (isOfLast) pending.unanswered = [];
+  // Earlier sendings that were given up have been told the same, or will be told of the end after whoever waits now.
+  if (sending === null) pending.outdated = 0;
+  if (pending.callers.length === 0) {
+    pending.waits = true;
+    giveUp(state, pending);
+    return null;
+  }
+  // A late answer of another node that is for nobody here may be of an earlier request of the same id.
+  if (sending === null || isOfLast || pending.callers.some(({ since }) => since <= answered)) {
+    const wasWaiting = pending.waits;
+    pending.waits = true;
+    if (isOfLast) pending.proposed = true;
+    pending.queuedBy = Math.max(pending.queuedBy, answered);
+    for (const caller of pending.callers) {
+      if (!caller.told && caller.since <= answered) tellWaiting(outgoing, { pending, caller, queued });
+    }
+    recount(state, pending, untold(pending));
+    if (!wasWaiting) betOnResending(state, pending);
+  }
+  if (untold(pending) === 0 || pending.unanswered.length > 0) return null;
+  pending.sentTo = null;
+  return pending;
+}
+
+const untold = ({ callers }: Pending): number => callers.filter(({ told }) => !told).length;
+
+/** A node that is told under a later sending than before needs no answer to the earlier one. */
+function tellWaiting(
+  outgoing: Outgoing,
+  { pending, caller, queued }: { pending: Pending; caller: Caller; queued: Queued },
+): void {
+  const { from } = caller;
+  if ("call" in from) {
+    outgoing.effects.push(send("clients", { type: "waiting", call: from.call, answer: queued }));
+  } else {
+    reply(outgoing, from.node, { requestId: pending.requestId, answer: queued, sending: from.sending });
+    pending.callers = pending.callers.filter((other) => !other.told || !isPeer(other, from.node));
+  }
+  caller.told = true;
 }
 
 /** Whether an answer of another node settles the request. An outcome always does. A refusal says that *this* sending did
  *  nothing; an earlier one may have, so a write is then tried on until its deadline. */
 export function settles({ answer, sending }: SendingReply, pending: Pending | undefined, from: NodeId): boolean {
   if (answer.type !== "refused" || pending === undefined) return true;
+  if (pending.waits) return false;
   const isLast = pending.sentTo === from && pending.lastSending === sending;
   return isLast && (pending.sendings === 1 || !isWrite(pending.operation));
 }
 
-/** Refuses whoever has waited as long as he would. A node that waits is not told: it keeps the same deadline itself. */
+/** Refuses whoever has had as much patience as he would. A node that waits is not told: it keeps the same deadline itself. */
 export function answerOverdue(state: GatewayState, now: Instant): GatewayEffect[] {
   const outgoing = nothingOutgoing();
   for (;;) {
@@ -128,6 +210,9 @@ export function answerOverdue(state: GatewayState, now: Instant): GatewayEffect[
     }
     pending.callers = pending.callers.filter(({ deadline }) => deadline > now);
     if (pending.callers.length === 0) giveUp(state, pending);
-    else addDeadline(state.deadlines, overdue, earliestDeadline(pending));
+    else {
+      countPlaces(state, pending);
+      addDeadline(state.deadlines, overdue, earliestDeadline(pending));
+    }
   }
 }

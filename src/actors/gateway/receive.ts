@@ -1,8 +1,8 @@
 // The gateway: the one door through which requests enter a node. It decides which are admitted, under which id and for how
 // long they are tried, where they go, and to whom an answer belongs. It never decides what comes of a request.
 //
-// Invariants: every admitted call is answered exactly once or was cancelled; what is under way is bounded in number and
-// bytes; a request that another node sent is never sent on.
+// Invariants: every admitted call is answered exactly once or was cancelled; what is under way and what waits is bounded in number
+// and bytes; a request that another node sent is never sent on.
 
 import { type Behaviour, type Inbox, send, setTimer } from "../actor.ts";
 import { nextDeadline } from "../deadlines.ts";
@@ -27,17 +27,18 @@ import {
   reply,
   settles,
 } from "./answering.ts";
-import { retry, route, routeAnew } from "./routing.ts";
+import { beginsSomething, isSameOperation, isWrite } from "./kinds.ts";
+import { askForNewcomers, resend, retry, route, routeAll, routeAnew } from "./routing.ts";
 import { tellStanding } from "./standing.ts";
 import {
   admit,
-  beginsSomething,
+  countPlaces,
   type GatewayEffect,
   type GatewayState,
+  giveUp,
   hasRoom,
+  isBefore,
   isPeer,
-  isSameOperation,
-  isWrite,
   join,
   ownRequestId,
   type Pending,
@@ -45,6 +46,8 @@ import {
   start,
   waitUntil,
 } from "./state.ts";
+import { resendTimer } from "./waiting.ts";
+import { cancelWatch, onWatch, onWatched } from "./watching.ts";
 
 /** Deadlines are looked at no more often than this, however many there are. */
 const deadlineStepMs: Millis = millis(10);
@@ -55,8 +58,13 @@ function receive(state: GatewayState, message: Inbox<"gateway">, now: Instant): 
       return onRequest(state, message, now);
     case "count":
       return [send("lock", { type: "count", call: message.call })];
+    case "watch":
+      return onWatch(state, message);
+    case "watched":
+    case "watchGone":
+      return onWatched(state, message);
     case "cancelled":
-      return onCancelled(state, message.call);
+      return cancelWatch(state, message.call) ?? onCancelled(state, message.call);
     case "standing":
       return onStanding(state, message, now);
     case "answers":
@@ -76,7 +84,18 @@ function receive(state: GatewayState, message: Inbox<"gateway">, now: Instant): 
       state.draining = true;
       return [];
     case "timeout":
-      return message.timer === "deadline" ? onDeadline(state, now) : retry(state, now);
+      return onTimeout(state, message.timer, now);
+  }
+}
+
+function onTimeout(state: GatewayState, timer: "deadline" | "retry" | "resend", now: Instant): GatewayEffect[] {
+  switch (timer) {
+    case "deadline":
+      return onDeadline(state, now);
+    case "retry":
+      return retry(state, now);
+    case "resend":
+      return resend(state, now);
   }
 }
 
@@ -87,7 +106,7 @@ function onRequest(
 ): GatewayEffect[] {
   const { call, operation, bytes } = request;
   if (state.draining) return [refuseCall(state, call, "stopping")];
-  if (!hasRoom(state, bytes)) return [refuseCall(state, call, "overloaded")];
+  if (!hasRoom(state, bytes, operation)) return [refuseCall(state, call, "overloaded")];
   const caller = { from: { call }, deadline: after(now, request.budget) };
 
   // A read or a renewal is always its own: the answer to an earlier one would be older than this call. A write under an id
@@ -97,7 +116,7 @@ function onRequest(
   if (known !== undefined) {
     if (isSameOperation(known.operation, operation)) {
       join(state, known, caller, bytes);
-      return deadlineTimer(state, now);
+      return [...deadlineTimer(state, now), ...askForNewcomers(state, [known], now)];
     }
     requestId = null;
   }
@@ -109,7 +128,8 @@ function onRequest(
   return [...deadlineTimer(state, now), ...route(state, [pending], now)];
 }
 
-/** The client is gone. What a leader may be doing for it still counts as under way; what nobody has begun is forgotten. */
+/** The client is gone. What a leader may be doing for it still counts as under way; what nobody has begun is forgotten, and so is what
+ *  only waits: the lock table goes on with it, and tells whoever asks again. */
 function onCancelled(state: GatewayState, call: CallId): GatewayEffect[] {
   const requestId = state.calls.get(call);
   if (requestId === undefined) return [];
@@ -118,7 +138,9 @@ function onCancelled(state: GatewayState, call: CallId): GatewayEffect[] {
   if (pending === undefined) return [];
   pending.callers = pending.callers.filter(({ from }) => !("call" in from) || from.call !== call);
   const isBegun = pending.sendings > 0 && isWrite(pending.operation);
-  if (pending.callers.length === 0 && !isBegun) remove(state, pending);
+  if (pending.callers.length > 0) countPlaces(state, pending);
+  else if (pending.waits) giveUp(state, pending);
+  else if (!isBegun) remove(state, pending);
   return [];
 }
 
@@ -160,7 +182,9 @@ function sendAgain(
 ): GatewayEffect[] {
   const again = requests.filter((pending) => pending !== null);
   const effects = lettersOf(outgoing);
-  return again.length === 0 ? effects : [...effects, ...route(state, again, now)];
+  if (again.length > 0) effects.push(...route(state, again, now));
+  effects.push(...resendTimer(state, now));
+  return effects;
 }
 
 /**
@@ -178,39 +202,54 @@ function onForwarded(
   if (leader !== null && leader !== state.nodeId) return [];
   const refusals = nothingOutgoing();
   const admitted: Pending[] = [];
+  const joined: Pending[] = [];
   for (const request of requests) {
     const { requestId, operation, bytes, sending } = request;
     const deadline = after(now, request.budget);
     const known = state.pending.get(requestId);
     if (known !== undefined) {
-      joinFromPeer(state, known, { from, request, deadline });
-    } else if (hasRoom(state, bytes)) {
+      if (joinFromPeer(state, known, { from, request, deadline })) joined.push(known);
+    } else if (hasRoom(state, bytes, operation)) {
       const born = { requestId, operation, bytes, bornAt: request.bornAt };
       admitted.push(admit(state, born, { from: { node: from, sending }, deadline }, now));
     } else {
       reply(refusals, from, { requestId, answer: refusePeer(state, "overloaded"), sending });
     }
   }
-  return [...deadlineTimer(state, now), ...lettersOf(refusals), ...route(state, admitted, now)];
+  return [
+    ...deadlineTimer(state, now),
+    ...lettersOf(refusals),
+    ...route(state, admitted, now),
+    ...askForNewcomers(state, joined, now),
+  ];
 }
 
-/** A request that is under way here comes from another node as well, or once more. It gets the answer if it is the same;
- *  what cannot join now comes again. */
+/**
+ * A request that is under way here comes from another node as well, or once more. It gets the answer if it is the same; what
+ * cannot join now comes again. A node that was told that the request waits reminds of it under the sending that it was told under;
+ * a later one is for somebody whom it must tell. Returns whether somebody joined.
+ */
 function joinFromPeer(
   state: GatewayState,
   pending: Pending,
   { from, request, deadline }: { from: NodeId; request: ForwardedRequest; deadline: Instant },
-): void {
-  if (!isSameOperation(pending.operation, request.operation)) return;
+): boolean {
+  const { operation, bytes, sending } = request;
+  if (!isSameOperation(pending.operation, operation)) return false;
   if (pending.bornAt === null || request.bornAt < pending.bornAt) pending.bornAt = request.bornAt;
-  const waiting = pending.callers.find((caller) => isPeer(caller, from));
-  if (waiting === undefined) {
-    const caller = { from: { node: from, sending: request.sending }, deadline };
-    if (hasRoom(state, request.bytes)) join(state, pending, caller, request.bytes);
-  } else if (deadline > waiting.deadline) {
-    waiting.deadline = deadline;
+  const wanting = pending.callers.find(
+    (caller) => isPeer(caller, from) && (!caller.told || !isBefore(caller, sending)),
+  );
+  if (wanting === undefined) {
+    if (!hasRoom(state, bytes, operation)) return false;
+    join(state, pending, { from: { node: from, sending }, deadline }, bytes);
+    return true;
+  }
+  if (deadline > wanting.deadline) {
+    wanting.deadline = deadline;
     waitUntil(state, pending, deadline);
   }
+  return false;
 }
 
 function onReplied(state: GatewayState, from: NodeId, answers: readonly SendingReply[], now: Instant): GatewayEffect[] {
@@ -232,7 +271,7 @@ function onLink(
   for (const pending of state.pending.values()) if (pending.sentTo === node) pending.sentTo = null;
   const effects = tellStanding(state);
   if (clientAddress === null || node !== state.standing.leader) return effects;
-  return [...effects, ...route(state, state.pending.values(), now)];
+  return [...effects, ...routeAll(state, now)];
 }
 
 function onDeadline(state: GatewayState, now: Instant): GatewayEffect[] {
@@ -259,6 +298,9 @@ export const gateway: Behaviour<"gateway", GatewayState> = {
   inspect: (state) => ({
     inflight: state.inflight,
     inflightBytes: state.inflightBytes,
+    waiting: state.waiting,
+    waitingBytes: state.waitingBytes,
+    watches: state.watches.size,
     requestsAnswered: state.answered,
     refusedNoLeader: state.refused["no-leader"],
     refusedUnknownOutcome: state.refused["unknown-outcome"],
@@ -266,6 +308,7 @@ export const gateway: Behaviour<"gateway", GatewayState> = {
     refusedDiskFull: state.refused["disk-full"],
     refusedNoQuorum: state.refused["no-quorum"],
     refusedStopping: state.refused.stopping,
+    refusedUnserved: state.refused.unserved,
     committed: state.committed,
   }),
 };

@@ -1,11 +1,11 @@
-// What the gateway remembers: every request that is under way, who waits for its answer, and where it was sent last. A
-// request is admitted at one door and leaves by one; `inflight` and `inflightBytes` are exact sums over `pending`.
+// What the gateway remembers: every request that is under way, who wants its answer, and where it was sent last. A request is
+// admitted at one door and leaves by one; `inflight`, `waiting` and their bytes are exact sums over `pending`.
 
 import type { Effect } from "../actor.ts";
 import type { Config } from "../config.ts";
 import { addDeadline, type Deadlines, noDeadlines } from "../deadlines.ts";
 import type { CallId, RaftToGateway } from "../messages.ts";
-import type { Operation, Refusal, Standing, Write } from "../operations.ts";
+import type { Operation, Refusal, Standing } from "../operations.ts";
 import {
   type Instant,
   type LogIndex,
@@ -16,6 +16,11 @@ import {
   requestId,
   term,
 } from "../scalars.ts";
+import { isWrite, mayWait } from "./kinds.ts";
+
+/** The most calls whose requests wait in queues, and the most bytes of such requests. */
+export const waitingMax = 200_000;
+export const waitingBytesMax = 256 * 1024 * 1024;
 
 export type GatewayEffect = Effect<"gateway">;
 
@@ -26,6 +31,8 @@ export interface Caller {
   /** The first sending that is for him. An answer to an earlier one may tell of a grant that is older than the call, and whose
    *  lease is spent sooner than the caller will think. */
   readonly since: number;
+  /** Whether he was told that the request waits. */
+  told: boolean;
 }
 
 /** A request under way. Its operation is a letter's and stays as it is: nobody ever changes one. */
@@ -37,15 +44,28 @@ export interface Pending {
   callers: Caller[];
   /** When it is given up, whoever waits. */
   until: Instant;
-  /** What it counts for in the admission: calls, those that joined it included, and their bytes. */
+  /** What it counts for in the admission: calls, those that joined it included, and their bytes. While it waits, only those that
+   *  were not told so. */
   calls: number;
   bytes: number;
+  /** How many bytes its operation takes. */
+  readonly size: number;
+  /** Whether it waits in the table's queues, as far as this gateway knows. The answer is still to come then, once. */
+  waits: boolean;
+  /** The last sending that was answered with that. */
+  queuedBy: number;
+  /** What it counts for among the calls that wait. */
+  places: number;
   /** How often it was handed to a leader. From the first time on nobody can say that nothing was done. */
   sendings: number;
-  /** Whether this node's proposer has it, in this leadership: sent again, it is the same sending. */
+  /** Whether this node's proposer has it, or it waits with the leader that it was sent to, in this leadership: sent again, it is
+   *  the same sending. */
   proposed: boolean;
   /** The last sending; 0 before the first. */
   lastSending: number;
+  /** The sendings of a write that are to be answered, were it with `queued`: to this node's own actors all, the oldest first; to
+   *  another node's gateway the last. */
+  unanswered: number[];
   /** How many answers of this node's own actors are still to come to those who gave up waiting. */
   outdated: number;
   /** Where it was sent, if it need not be sent now. */
@@ -79,6 +99,10 @@ export interface GatewayState {
   readonly calls: Map<CallId, RequestId>;
   inflight: number;
   inflightBytes: number;
+  waiting: number;
+  waitingBytes: number;
+  /** The calls that watch. */
+  readonly watches: Set<CallId>;
   /** How many request ids this process has chosen. */
   ids: number;
 
@@ -87,6 +111,10 @@ export interface GatewayState {
   deadlineAt: Instant | null;
   /** Whether the timer `retry` is set. */
   retrying: boolean;
+  /** A bet on every waiting request that another node leads: when it is sent again. */
+  resends: Deadlines<RequestId>;
+  /** When the timer `resend` runs out, or null if it is not set. */
+  resendAt: Instant | null;
 
   standing: Pick<RaftToGateway, "role" | "term" | "leader">;
   readonly links: Map<NodeId, Link>;
@@ -115,10 +143,15 @@ export const start = ({ cluster, node }: Config): GatewayState => ({
   calls: new Map(),
   inflight: 0,
   inflightBytes: 0,
+  waiting: 0,
+  waitingBytes: 0,
+  watches: new Set(),
   ids: 0,
   deadlines: noDeadlines(),
   deadlineAt: null,
   retrying: false,
+  resends: noDeadlines(),
+  resendAt: null,
   standing: { role: "follower", term: term(0), leader: null },
   links: new Map(),
   told: null,
@@ -126,7 +159,15 @@ export const start = ({ cluster, node }: Config): GatewayState => ({
   draining: false,
   scarce: false,
   answered: 0,
-  refused: { "no-leader": 0, "unknown-outcome": 0, overloaded: 0, "disk-full": 0, "no-quorum": 0, stopping: 0 },
+  refused: {
+    "no-leader": 0,
+    "unknown-outcome": 0,
+    overloaded: 0,
+    "disk-full": 0,
+    "no-quorum": 0,
+    stopping: 0,
+    unserved: 0,
+  },
 });
 
 /** A request id that no other node and no other start of this one chooses. */
@@ -135,22 +176,19 @@ export function ownRequestId(state: GatewayState): RequestId {
   return requestId(`${state.incarnation}-${state.ids.toString(36)}`);
 }
 
-export const isWrite = (operation: Operation): operation is Write =>
-  operation.type !== "check" && operation.type !== "renewLease";
-
-/** Whether the operation takes room on disk for long. A release does not, and must always be possible. */
-export const beginsSomething = (operation: Operation): boolean =>
-  operation.type === "openLease" || operation.type === "acquire";
-
 /** Whether there is room for one more call of this size. */
-export const hasRoom = (state: GatewayState, bytes: number): boolean =>
-  state.inflight < state.inflightMax && state.inflightBytes + bytes <= state.inflightBytesMax;
+export const hasRoom = (state: GatewayState, bytes: number, operation: Operation): boolean =>
+  state.inflight < state.inflightMax &&
+  state.inflightBytes + bytes <= state.inflightBytesMax &&
+  (!mayWait(operation) || (state.waiting < waitingMax && state.waitingBytes + bytes <= waitingBytesMax));
+
+type NewCaller = Pick<Caller, "from" | "deadline">;
 
 /** Takes a request in. */
 export function admit(
   state: GatewayState,
   request: Pick<Pending, "requestId" | "operation" | "bornAt" | "bytes">,
-  caller: Omit<Caller, "since">,
+  caller: NewCaller,
   now: Instant,
 ): Pending {
   const pending: Pending = {
@@ -161,9 +199,14 @@ export function admit(
     until: caller.deadline,
     calls: 0,
     bytes: 0,
+    size: request.bytes,
+    waits: false,
+    queuedBy: 0,
+    places: 0,
     sendings: 0,
     proposed: false,
     lastSending: 0,
+    unanswered: [],
     outdated: state.givenUp.get(request.requestId) ?? 0,
     sentTo: null,
     sentAt: now,
@@ -175,21 +218,41 @@ export function admit(
 }
 
 /** Lets one more caller wait for a request that is under way. */
-export function join(state: GatewayState, pending: Pending, caller: Omit<Caller, "since">, bytes: number): void {
-  pending.callers.push({ from: caller.from, deadline: caller.deadline, since: state.sent + 1 });
+export function join(state: GatewayState, pending: Pending, caller: NewCaller, bytes: number): void {
+  pending.callers.push({ from: caller.from, deadline: caller.deadline, since: state.sent + 1, told: false });
   if ("call" in caller.from) state.calls.set(caller.from.call, pending.requestId);
   pending.calls += 1;
   pending.bytes += bytes;
   state.inflight += 1;
   state.inflightBytes += bytes;
+  countPlaces(state, pending);
   waitUntil(state, pending, caller.deadline);
 }
 
+/** Says how many of its calls count as under way: of a request that waits, those that were not told so. */
+export function recount(state: GatewayState, pending: Pending, calls: number): void {
+  state.inflight += calls - pending.calls;
+  pending.calls = calls;
+  if (calls === 0) {
+    state.inflightBytes -= pending.bytes;
+    pending.bytes = 0;
+  }
+  countPlaces(state, pending);
+}
+
+/** Counts all who want the answer of a request that waits; the request itself if nobody does. */
+export function countPlaces(state: GatewayState, pending: Pending): void {
+  const places = pending.waits ? Math.max(pending.callers.length, 1) : 0;
+  state.waiting += places - pending.places;
+  state.waitingBytes += (places - pending.places) * pending.size;
+  pending.places = places;
+}
+
 /** Places a bet on `deadline`. The bets of what has been answered lie in the heap until they are due, or until there are so
- *  many of them that the heap is built anew: it stays in proportion to what may be under way. */
+ *  many of them that the heap is built anew: it stays in proportion to what is under way. */
 export function waitUntil(state: GatewayState, pending: Pending, deadline: Instant): void {
   if (deadline > pending.until) pending.until = deadline;
-  if (state.deadlines.heap.length > 2 * state.inflightMax) {
+  if (state.deadlines.heap.length > 2 * Math.max(state.inflightMax, state.pending.size)) {
     state.deadlines = noDeadlines();
     for (const other of state.pending.values()) addDeadline(state.deadlines, other.requestId, earliestDeadline(other));
   }
@@ -206,48 +269,30 @@ export function earliestDeadline(pending: Pending): Instant {
 /** Whether `caller` is the gateway of `node`. */
 export const isPeer = (caller: Caller, node: NodeId): boolean => "node" in caller.from && caller.from.node === node;
 
+/** Whether `caller` is another gateway, for a sending before `sending`. */
+export const isBefore = ({ from }: Caller, sending: number): boolean => "sending" in from && from.sending < sending;
+
 /** Forgets a request that nobody waits for any more. */
 export function remove(state: GatewayState, pending: Pending): void {
   state.pending.delete(pending.requestId);
   state.inflight -= pending.calls;
   state.inflightBytes -= pending.bytes;
+  state.waiting -= pending.places;
+  state.waitingBytes -= pending.places * pending.size;
 }
 
-/** Whether two writes of one request id are one request, repeated. When it was asked is for people and may differ. */
-export function isSameOperation(one: Operation, other: Operation): boolean {
-  switch (one.type) {
-    case "openLease":
-      return other.type === "openLease" && one.owner === other.owner && one.ttl === other.ttl;
-    case "acquire":
-      return (
-        other.type === "acquire" &&
-        one.lock === other.lock &&
-        one.owner === other.owner &&
-        ("lease" in one.under
-          ? "lease" in other.under && one.under.lease === other.under.lease
-          : "ttl" in other.under && one.under.ttl === other.under.ttl)
-      );
-    case "release":
-      return (
-        other.type === "release" &&
-        one.lock === other.lock &&
-        one.grant.lease === other.grant.lease &&
-        one.grant.token === other.grant.token &&
-        one.grant.owner === other.grant.owner
-      );
-    case "renewLease":
-      return other.type === "renewLease" && one.lease === other.lease;
-    case "check":
-      return other.type === "check" && one.lock === other.lock;
-  }
-}
-
-/** Forgets a request that nobody waits for any more, though its answer may still come. */
+/** Forgets a request that nobody waits for any more, though its answer may still come: also the one that ends its waiting. */
 export function giveUp(state: GatewayState, pending: Pending): void {
-  const { givenUp, inflightMax } = state;
   remove(state, pending);
   if (pending.sendings === 0 || !isWrite(pending.operation)) return;
-  givenUp.set(pending.requestId, pending.outdated + 1);
+  const toCome = pending.unanswered.length + (pending.waits ? 1 : 0);
+  expectOutdated(state, pending.requestId, pending.outdated + Math.max(toCome, 1));
+}
+
+/** So many answers to a request that is forgotten may still come. */
+export function expectOutdated(state: GatewayState, requestId: RequestId, answers: number): void {
+  const { givenUp, inflightMax } = state;
+  givenUp.set(requestId, answers);
   for (const oldest of givenUp.keys()) {
     if (givenUp.size <= inflightMax) break;
     givenUp.delete(oldest);

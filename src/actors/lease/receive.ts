@@ -1,22 +1,23 @@
-// The lease actor: knows every live lease, and on the leader when it is overdue. It never ends a lease; it proposes an expiry,
-// and the log decides. Followers time nothing. No moment of its clock leaves it, only spans.
+// The lease actor: knows every live lease, and every alarm that the lock table has set; on the leader, when they are due. It never
+// ends anything; it proposes, and the log decides. Followers time nothing. No moment of its clock leaves it, only spans.
 
 import { type Behaviour, type Effect, type Inbox, send } from "../actor.ts";
-import type { Reply } from "../ballots.ts";
 import { noDeadlines } from "../deadlines.ts";
 import { invariant } from "../invariant.ts";
 import type { AskReply, LeaseChange, RequestAnswer } from "../messages.ts";
-import type { Answer, Holder } from "../operations.ts";
 import type { Instant, Term } from "../scalars.ts";
+import { fillAnswer, fillReply, type TimeLeft } from "./filling.ts";
 import { onConfirmed, onLeases, onRenew, releaseHeld, takeUnanswered, tell } from "./renewals.ts";
-import { isExpiring, type LeaseState, startLease, type TimedLease } from "./state.ts";
+import { isExpiring, type LeaseState, startLease, type TimedAlarm, type TimedLease } from "./state.ts";
 import {
   armTick,
   dropDeadBets,
   noticeStall,
   onTick,
   remaining,
+  remainingOfAlarm,
   resetDeadline,
+  startAlarmTimer,
   startLeaseTimer,
   startTimers,
   stopTimers,
@@ -99,12 +100,22 @@ function onChanged(state: LeaseState, changes: readonly LeaseChange[], now: Inst
         if (lease !== undefined) lease.locks = change.locks;
         break;
       }
+      case "alarmSet": {
+        const alarm: TimedAlarm = { alarm: change.alarm, span: change.span, deadline: now, proposedIn: null };
+        state.alarms.set(change.alarm, alarm);
+        startAlarmTimer(state, alarm, now);
+        break;
+      }
+      case "alarmGone":
+        state.alarms.delete(change.alarm);
+        break;
       case "termBegun":
         state.begun = change.term;
         if (state.leading === change.term && state.timing === null) begun.push(...beginTerm(state, now));
         break;
       case "cleared":
         state.leases.clear();
+        state.alarms.clear();
         if (state.timing !== null) state.timing.deadlines = noDeadlines();
     }
   }
@@ -123,38 +134,22 @@ function onRenewed(state: LeaseState, change: Extract<LeaseChange, { type: "rene
   else resetDeadline(state, lease, now);
 }
 
+const timeLeft = (state: LeaseState, now: Instant): TimeLeft => ({
+  ofLease: (lease) => remaining(state, lease, now),
+  ofAlarm: (alarm) => remainingOfAlarm(state, alarm, now),
+});
+
 /** Fills in how long the holder has left; nobody else knows. */
 function onComplete(state: LeaseState, answers: readonly RequestAnswer[], now: Instant): Effects {
-  const complete = (answer: Answer): Answer =>
-    "holder" in answer
-      ? { ...answer, holder: { ...answer.holder, remaining: remaining(state, answer.holder.lease, now) } }
-      : answer;
-  return [
-    send("gateway", {
-      type: "answers",
-      answers: answers.map(({ requestId, answer }) => ({ requestId, answer: complete(answer) })),
-    }),
-  ];
+  const left = timeLeft(state, now);
+  const filled = answers.map(({ requestId, answer }) => ({ requestId, answer: fillAnswer(answer, left) }));
+  return [send("gateway", { type: "answers", answers: filled })];
 }
 
-/** The same for what a proposer asked. */
 function onCompleteReplies(state: LeaseState, replies: readonly AskReply[], now: Instant): Effects {
-  const timed = (holder: Holder): Holder => ({ ...holder, remaining: remaining(state, holder.lease, now) });
-  const complete = (reply: Reply): Reply => {
-    switch (reply.type) {
-      case "live":
-        return { ...reply, holder: timed(reply.holder) };
-      case "view":
-        return reply.holder === null ? reply : { ...reply, holder: timed(reply.holder) };
-      case "begun":
-        return reply.own.type === "live" ? { ...reply, own: { ...reply.own, holder: timed(reply.own.holder) } } : reply;
-      default:
-        return reply;
-    }
-  };
-  return [
-    send("region", { type: "replies", replies: replies.map(({ ask, reply }) => ({ ask, reply: complete(reply) })) }),
-  ];
+  const left = timeLeft(state, now);
+  const filled = replies.map(({ ask, reply }) => ({ ask, reply: fillReply(reply, left) }));
+  return [send("region", { type: "replies", replies: filled })];
 }
 
 /** The leases of this node, and the timers of its leader. */
@@ -163,6 +158,7 @@ export const lease: Behaviour<"lease", LeaseState> = {
   receive,
   inspect: (state) => ({
     leases: state.leases.size,
+    alarms: state.alarms.size,
     timers: state.timing === null ? "stopped" : "running",
     bets: state.timing?.deadlines.heap.length ?? 0,
     stalledMs: state.timing?.stalled ?? 0,
@@ -170,6 +166,7 @@ export const lease: Behaviour<"lease", LeaseState> = {
       state.early.length + state.waiting.length + (state.round?.renewals.length ?? 0) + state.queries.size,
     leasesHeldBack: state.held.size,
     expiriesProposed: state.proposed,
+    alarmsProposed: state.alarmsProposed,
     deadlinesLookedAt: state.looks,
   }),
 };

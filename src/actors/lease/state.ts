@@ -1,8 +1,9 @@
-// What the lease actor keeps: every live lease, on every replica; deadlines, on the leader alone; and the renewals that are not
-// answered yet. Nothing of it is in any log or snapshot.
+// What the lease actor keeps: every live lease and every alarm, on every replica; deadlines, on the leader alone; and the renewals
+// that are not answered yet. Nothing of it is in any log or snapshot.
 
 import type { Config } from "../config.ts";
 import type { Deadlines } from "../deadlines.ts";
+import type { AlarmId } from "../messages.ts";
 import type { LeaseId, Millis, RequestId } from "../scalars.ts";
 import { type Instant, millis, type Term, term } from "../scalars.ts";
 
@@ -20,6 +21,16 @@ export interface TimedLease {
   expiringIn: Term | null;
 }
 
+/** A span that the lock table has asked for. */
+export interface TimedAlarm {
+  readonly alarm: AlarmId;
+  readonly span: Millis;
+  /** As of a lease. */
+  deadline: Instant;
+  /** The term in which it was proposed; in any other term that proposal is void. */
+  proposedIn: Term | null;
+}
+
 /** A request to renew. */
 export interface Renewal {
   readonly requestId: RequestId;
@@ -28,8 +39,9 @@ export interface Renewal {
 
 /** Exists while the timers run: on a leader that has applied the first entry of its term. */
 export interface Timing {
-  /** A bet for every live lease whose expiry is not proposed. */
-  deadlines: Deadlines<LeaseId>;
+  /** A bet for every live lease whose expiry is not proposed, and for every alarm that is not proposed. Leases are numbers and
+   *  alarms are text, so they share one heap, one tick and one bound. */
+  deadlines: Deadlines<LeaseId | AlarmId>;
   /** For how long this loop has stood still altogether: the lease clock is late by as much. */
   stalled: Millis;
   /** When the next tick is due; null while there is nothing to watch. */
@@ -45,6 +57,7 @@ export interface LeaseState {
   /** ε */
   readonly clockAllowanceMs: Millis;
   readonly leases: Map<LeaseId, TimedLease>;
+  readonly alarms: Map<AlarmId, TimedAlarm>;
   /** The term in which this node leads. */
   leading: Term | null;
   /** The last term whose first entry has been applied. */
@@ -62,8 +75,9 @@ export interface LeaseState {
   readonly held: Map<LeaseId, RequestId[]>;
   /** The last ticket given out. */
   ticket: number;
-  /** How many expiries have been proposed, and how many bets looked at to find them. */
+  /** How many expiries and alarms have been proposed, and how many bets looked at to find them. */
   proposed: number;
+  alarmsProposed: number;
   looks: number;
 }
 
@@ -72,6 +86,7 @@ export const startLease = ({ cluster }: Config): LeaseState => ({
   clockRateErrorMax: cluster.clockRateErrorMax,
   clockAllowanceMs: cluster.clockAllowanceMs,
   leases: new Map(),
+  alarms: new Map(),
   leading: null,
   begun: term(0),
   timing: null,
@@ -82,6 +97,7 @@ export const startLease = ({ cluster }: Config): LeaseState => ({
   held: new Map(),
   ticket: 0,
   proposed: 0,
+  alarmsProposed: 0,
   looks: 0,
 });
 
@@ -92,3 +108,7 @@ export const allowance = (state: LeaseState, ttl: Millis): Millis =>
 /** Whether an expiry of this lease is proposed that may still come to count. */
 export const isExpiring = (state: LeaseState, lease: TimedLease): boolean =>
   lease.expiringIn !== null && lease.expiringIn === state.leading;
+
+/** Whether this alarm is proposed, and that may still come to count. */
+export const isProposed = (state: LeaseState, alarm: TimedAlarm): boolean =>
+  alarm.proposedIn !== null && alarm.proposedIn === state.leading;

@@ -1,21 +1,29 @@
 // Deadlines, and the tick that looks at them. They run on the leader only, and only after the first entry of its term has been
-// applied; then every live lease has its full span. Late is safe, early is not.
+// applied; then every live lease and every alarm has its full span. Late is safe, early is not.
 
 import { cancelTimer, type Effect, send, setTimer } from "../actor.ts";
 import { addDeadline, nextDeadline, noDeadlines, takeOverdue } from "../deadlines.ts";
 import { invariant } from "../invariant.ts";
-import type { Command } from "../messages.ts";
+import type { AlarmId, Command } from "../messages.ts";
 import { after, between, type Instant, type LeaseId, type Millis, millis, type Term } from "../scalars.ts";
-import { allowance, isExpiring, type LeaseState, type TimedLease, type Timing } from "./state.ts";
+import {
+  allowance,
+  isExpiring,
+  isProposed,
+  type LeaseState,
+  type TimedAlarm,
+  type TimedLease,
+  type Timing,
+} from "./state.ts";
 
 type Effects = Effect<"lease">[];
 
 /** The longest between two ticks: whatever falls due in between is late by at most this. */
 const tickMsMax = millis(100);
-/** The shortest between two ticks: it spreads a mass expiry, and keeps a timer that runs out early from spinning. */
+/** The shortest between two ticks: it spreads what falls due all at once, and keeps a timer that runs out early from spinning. */
 const tickMsMin = millis(10);
-/** The most expiries proposed in one tick. */
-const expiriesMax = 512;
+/** The most expiries and alarms proposed in one tick. */
+const proposalsMax = 512;
 /** A silence that is longer than this although a tick was due means that this loop stood still. */
 const silenceMsMax = millis(2 * tickMsMax);
 
@@ -38,19 +46,23 @@ export function noticeStall(state: LeaseState, now: Instant): void {
 }
 
 /**
- * Every live lease has its full span from now. A lease whose expiry was proposed in this very term has not: that proposal may
+ * Every live lease and every alarm has its full span from now. A lease whose expiry was proposed in this very term has not: that proposal may
  * still be in the log, so its renewals stay refused, and it is proposed again because it may as well have been dropped.
- * Whichever is applied first ends the lease, and the other finds none.
+ * Whichever is applied first ends the lease, and the other finds none. An alarm that was proposed in this term is as well.
  */
 export function startTimers(state: LeaseState, now: Instant): Effects {
   const { leading } = state;
   invariant(leading !== null, "timers run on the leader only");
-  const deadlines = noDeadlines<LeaseId>();
+  const deadlines = noDeadlines<LeaseId | AlarmId>();
   state.timing = { deadlines, stalled: millis(0), tickAt: null, lastReceive: now };
   const commands: Command[] = [];
   for (const lease of state.leases.values()) {
     if (isExpiring(state, lease)) commands.push(expiry(lease, leading));
     else startLeaseTimer(state, lease, now);
+  }
+  for (const alarm of state.alarms.values()) {
+    if (isProposed(state, alarm)) commands.push(ringing(alarm, leading));
+    else startAlarmTimer(state, alarm, now);
   }
   return [...propose(commands), ...armTick(state, now)];
 }
@@ -73,13 +85,23 @@ export function startLeaseTimer(state: LeaseState, lease: TimedLease, now: Insta
   if (state.timing !== null) addDeadline(state.timing.deadlines, lease.id, lease.deadline);
 }
 
-/** Places all bets anew when most are on leases that have ended, so that the heap grows with live leases only. */
+/** Starts an alarm's span now. A client adds nothing to it and takes nothing from it, so neither does the server. */
+export function startAlarmTimer(state: LeaseState, alarm: TimedAlarm, now: Instant): void {
+  if (state.timing === null) return;
+  alarm.deadline = after(leaseClock(state.timing, now), alarm.span);
+  addDeadline(state.timing.deadlines, alarm.alarm, alarm.deadline);
+}
+
+/** Places all bets anew when most are on what has ended, so that the heap grows with live leases and alarms only. */
 export function dropDeadBets(state: LeaseState): void {
   const { timing } = state;
-  if (timing === null || timing.deadlines.heap.length <= 2 * state.leases.size + 1024) return;
+  if (timing === null || timing.deadlines.heap.length <= 2 * (state.leases.size + state.alarms.size) + 1024) return;
   timing.deadlines = noDeadlines();
   for (const lease of state.leases.values()) {
     if (!isExpiring(state, lease)) addDeadline(timing.deadlines, lease.id, lease.deadline);
+  }
+  for (const alarm of state.alarms.values()) {
+    if (!isProposed(state, alarm)) addDeadline(timing.deadlines, alarm.alarm, alarm.deadline);
   }
 }
 
@@ -92,45 +114,84 @@ export function remaining(state: LeaseState, id: LeaseId, now: Instant): Millis 
   return millis(Math.min(Math.max(left, 0), lease.ttl));
 }
 
+/** How much of an alarm's span is left; nothing of one that is not set. */
+export function remainingOfAlarm(state: LeaseState, id: AlarmId, now: Instant): Millis {
+  const alarm = state.alarms.get(id);
+  if (alarm === undefined) return millis(0);
+  if (state.timing === null) return alarm.span;
+  const left = between(leaseClock(state.timing, now), alarm.deadline);
+  return millis(Math.min(Math.max(left, 0), alarm.span));
+}
+
 /**
- * Proposes the expiry of what is overdue. It is not tried again by itself: raft drops a proposal only when it does not lead this
- * term any more, or is handing its leadership over; then it says `following`, or `leading` again, and everything restarts.
+ * Proposes the expiry of what is overdue, and the alarms that are due. It is not tried again by itself: raft drops a proposal only
+ * when it does not lead this term any more, or is handing its leadership over; then it says `following`, or `leading` again, and
+ * everything restarts.
  */
 export function onTick(state: LeaseState, now: Instant): Effects {
   const { timing, leading } = state;
   if (timing === null || leading === null) return [];
   timing.tickAt = null;
   const clock = leaseClock(timing, now);
-  const trueDeadline = (id: LeaseId): Instant | null => {
+  const trueDeadline = (key: LeaseId | AlarmId): Instant | null => {
     state.looks += 1;
-    const lease = state.leases.get(id);
-    return lease === undefined || isExpiring(state, lease) ? null : lease.deadline;
+    return typeof key === "string" ? alarmDeadline(state, key) : leaseDeadline(state, key);
   };
   const commands: Command[] = [];
-  while (commands.length < expiriesMax) {
-    const id = takeOverdue(timing.deadlines, clock, trueDeadline);
-    const lease = id === null ? undefined : state.leases.get(id);
-    if (lease === undefined) break;
-    lease.expiringIn = leading;
-    commands.push(expiry(lease, leading));
+  while (commands.length < proposalsMax) {
+    const due = takeOverdue(timing.deadlines, clock, trueDeadline);
+    if (due === null) break;
+    const command = typeof due === "string" ? proposeAlarm(state, due, leading) : proposeExpiry(state, due, leading);
+    commands.push(command);
   }
-  state.proposed += commands.length;
   return [...propose(commands), ...armTick(state, now)];
+}
+
+/** Null where there is nothing to wait for any more. */
+function leaseDeadline(state: LeaseState, id: LeaseId): Instant | null {
+  const lease = state.leases.get(id);
+  return lease === undefined || isExpiring(state, lease) ? null : lease.deadline;
+}
+
+function alarmDeadline(state: LeaseState, id: AlarmId): Instant | null {
+  const alarm = state.alarms.get(id);
+  return alarm === undefined || isProposed(state, alarm) ? null : alarm.deadline;
+}
+
+function proposeExpiry(state: LeaseState, id: LeaseId, leading: Term): Command {
+  const lease = state.leases.get(id);
+  invariant(lease !== undefined, "a lease that is due is live");
+  lease.expiringIn = leading;
+  state.proposed += 1;
+  return expiry(lease, leading);
+}
+
+function proposeAlarm(state: LeaseState, id: AlarmId, leading: Term): Command {
+  const alarm = state.alarms.get(id);
+  invariant(alarm !== undefined, "an alarm that is due is set");
+  alarm.proposedIn = leading;
+  state.alarmsProposed += 1;
+  return ringing(alarm, leading);
 }
 
 /** Counts only in the term it was decided in. */
 const expiry = ({ id, renewals }: TimedLease, term: Term): Command => ({ type: "expire", lease: id, renewals, term });
 
+const ringing = ({ alarm }: TimedAlarm, term: Term): Command => ({ type: "alarm", alarm, term });
+
 const propose = (commands: readonly Command[]): Effects =>
   commands.length === 0 ? [] : [send("raft", { type: "propose", commands })];
 
-/** Sets the tick unless it is set or there is nothing to watch. It need not be set sooner for a lease that comes later. */
+/** Sets the tick, unless it comes soon enough as it is or there is nothing to watch. */
 export function armTick(state: LeaseState, now: Instant): Effects {
   const { timing } = state;
-  if (timing === null || timing.tickAt !== null || state.leases.size === 0) return [];
+  if (timing === null) return [];
+  if (timing.tickAt === null && state.leases.size === 0 && state.alarms.size === 0) return [];
   const next = nextDeadline(timing.deadlines);
   const wait = next === null ? tickMsMax : between(leaseClock(timing, now), next);
   const span = millis(Math.min(Math.max(wait, tickMsMin), tickMsMax));
-  timing.tickAt = after(now, span);
+  const at = after(now, span);
+  if (timing.tickAt !== null && timing.tickAt <= at) return [];
+  timing.tickAt = at;
   return [setTimer("tick", span)];
 }

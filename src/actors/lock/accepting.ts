@@ -114,9 +114,6 @@ export function holdings(table: Table, id: LeaseId): Reply {
   const lease = table.leases.get(id);
   if (lease === undefined) return { type: "holdings", lease: null, locks: [] };
   const locks: Holding[] = [];
-  for (const lock of table.locksOf.get(id) ?? []) {
-    const held = table.locks.get(lock);
-    if (held !== undefined) locks.push({ lock, token: held.token });
-  }
+  for (const { lock, token } of table.locksOf.get(id) ?? []) locks.push({ lock, token });
   return { type: "holdings", lease: { id, owner: lease.owner, ttl: lease.ttl }, locks };
 }

@@ -16,6 +16,9 @@ export const emptyFifo = <Item>(): Fifo<Item> => ({ items: [], head: 0 });
 
 export const fifoSize = <Item>(fifo: Fifo<Item>): number => fifo.items.length - fifo.head;
 
+/** All items, oldest first. */
+export const fifoItems = <Item>({ items, head }: Fifo<Item>): readonly Item[] => items.slice(head) as Item[];
+
 export const pushLast = <Item>(fifo: Fifo<Item>, item: Item): void => {
   fifo.items.push(item);
 };

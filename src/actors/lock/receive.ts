@@ -4,14 +4,19 @@
 import { type Behaviour, type Effect, type Inbox, send, setTimer } from "../actor.ts";
 import { invariant } from "../invariant.ts";
 import type { AskReply, Entry, LeaseChange, LockToLease, Query, RequestAnswer, SnapshotSlice } from "../messages.ts";
-import type { Outcome } from "../operations.ts";
-import { millis } from "../scalars.ts";
+import { namesHolder } from "../naming.ts";
+import type { LockEvent, Outcome } from "../operations.ts";
+import { type Instant, millis } from "../scalars.ts";
 import { holdings, view } from "./accepting.ts";
 import { holdingsText } from "./acceptor-table.ts";
+import { alarmsOf } from "./acquiring.ts";
 import { apply, leaseOutcome } from "./apply.ts";
+import { keepPace, paceOf } from "./pacing.ts";
 import { addSlice, capture, finishRestoration, nextSlice } from "./snapshot.ts";
 import { type LockState, startLock } from "./state.ts";
 import { holder, stateDigest } from "./table.ts";
+import { look } from "./views.ts";
+import { beginAnew, tellWatchers, unwatch, watch } from "./watching.ts";
 
 type Effects = Effect<"lock">[];
 
@@ -20,14 +25,19 @@ const changesMax = 4096;
 /** The gateway is told how far entries are applied at least this often, in entries. */
 const tellEntriesMax = 1024;
 
-function receive(state: LockState, message: Inbox<"lock">): Effects {
+function receive(state: LockState, message: Inbox<"lock">, now: Instant): Effects {
   switch (message.type) {
     case "apply":
-      return onApply(state, message.entries, { isAwaited: message.answer });
+      return onApply(state, message.entries, { isAwaited: message.answer, now });
     case "read":
       return onRead(state, message.queries);
     case "count":
       return onCount(state, message.call);
+    case "watch":
+      return watch(state.watching, state.table, message.call, message.wish);
+    case "unwatch":
+      unwatch(state.watching, message.call);
+      return [];
     case "takeSnapshot":
       return onTakeSnapshot(state);
     case "timeout":
@@ -38,12 +48,17 @@ function receive(state: LockState, message: Inbox<"lock">): Effects {
 }
 
 // Changes go out before answers: the lease actor knows a lease before anybody else hears of it.
-function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { isAwaited: boolean }): Effects {
+function onApply(
+  state: LockState,
+  entries: readonly Entry[],
+  { isAwaited, now }: { readonly isAwaited: boolean; readonly now: Instant },
+): Effects {
   const { table } = state;
   const changes: LeaseChange[] = [];
   const answers: RequestAnswer[] = [];
   const replies: AskReply[] = [];
   const digests: Effects = [];
+  const events: LockEvent[] = [];
   for (const entry of entries) {
     // Raft sent it before it heard that storage had sent a snapshot: there is no order between the two.
     if (entry.index <= state.restoredIndex) continue;
@@ -52,6 +67,8 @@ function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { i
     if (isAwaited && entry.command.type === "write" && applied.outcome !== null) {
       answers.push({ requestId: entry.command.requestId, answer: applied.outcome });
     }
+    if (isAwaited) for (const told of applied.told ?? []) answers.push(told);
+    for (const event of applied.events ?? []) events.push(event);
     if (isAwaited && applied.reply !== undefined && "ask" in entry.command) {
       replies.push({ ask: entry.command.ask, reply: applied.reply });
     }
@@ -62,21 +79,25 @@ function onApply(state: LockState, entries: readonly Entry[], { isAwaited }: { i
   const effects: Effects = [];
   if (changes.length > 0) effects.push(send("lease", { type: "changed", changes }));
   effects.push(...answerAll(state, answers), ...replyAll(replies), ...digests);
+  if (events.length > 0) {
+    keepPace(state.paces, events, now);
+    effects.push(...tellWatchers(state.watching, events, table.index));
+  }
   return effects;
 }
 
 /** As of answers: what names a holder goes by way of the lease actor. */
 function replyAll(replies: readonly AskReply[]): Effects {
   if (replies.length === 0) return [];
-  const naming = replies.filter(({ reply }) => namesHolder(reply));
-  const others = replies.filter(({ reply }) => !namesHolder(reply));
+  const naming = replies.filter(({ reply }) => isTimed(reply));
+  const others = replies.filter(({ reply }) => !isTimed(reply));
   const effects: Effects = [];
   if (naming.length > 0) effects.push(send("lease", { type: "completeReplies", replies: naming }));
   if (others.length > 0) effects.push(send("region", { type: "replies", replies: others }));
   return effects;
 }
 
-const namesHolder = (reply: AskReply["reply"]): boolean =>
+const isTimed = (reply: AskReply["reply"]): boolean =>
   (reply.type === "begun" ? reply.own : reply).type === "live" || (reply.type === "view" && reply.holder !== null);
 
 function onRead(state: LockState, queries: readonly Query[]): Effects {
@@ -93,6 +114,9 @@ function onRead(state: LockState, queries: readonly Query[]): Effects {
         answers.push({ requestId: query.requestId, answer: outcome });
         break;
       }
+      case "look":
+        answers.push({ requestId: query.requestId, answer: look(table, query.look, paceOf(state.paces)) });
+        break;
       case "lease":
         leases.push({
           requestId: query.requestId,
@@ -117,9 +141,9 @@ function onRead(state: LockState, queries: readonly Query[]): Effects {
 /** Answers that name a holder go by way of the lease actor, which knows how much time the holder has left. */
 function answerAll(state: LockState, answers: readonly RequestAnswer[]): Effects {
   const effects: Effects = [];
-  const naming = answers.filter(({ answer }) => "holder" in answer);
+  const naming = answers.filter(({ answer }) => namesHolder(answer));
   if (naming.length > 0) effects.push(send("lease", { type: "complete", answers: naming }));
-  const others = naming.length === 0 ? answers : answers.filter(({ answer }) => !("holder" in answer));
+  const others = naming.length === 0 ? answers : answers.filter(({ answer }) => !namesHolder(answer));
   // A gateway that knew too little would take a new request for one that is too old; so it is told even if nobody waits.
   const tellEntries = Math.min(tellEntriesMax, Math.ceil(state.requestsRemembered / 4));
   const isBehind = state.table.index - state.indexTold >= tellEntries;
@@ -167,6 +191,7 @@ function onRestore(state: LockState, slice: SnapshotSlice): Effects {
   state.restoredIndex = table.index;
   state.restoration = null;
   state.capture = null;
+  state.paces.clear();
   const changes: LeaseChange[] = [{ type: "cleared" }];
   for (const { id, ttl, renewals } of table.leases.values()) {
     changes.push({ type: "opened", lease: id, ttl, renewals });
@@ -174,11 +199,14 @@ function onRestore(state: LockState, slice: SnapshotSlice): Effects {
       changes.push({ type: "holds", lease: id, locks: holdingsText(table.acceptor, id) });
     }
   }
+  // One by one: there may be more than a call can have arguments.
+  for (const change of alarmsOf(table)) changes.push(change);
   const effects: Effects = [];
   for (let from = 0; from < changes.length; from += changesMax) {
     effects.push(send("lease", { type: "changed", changes: changes.slice(from, from + changesMax) }));
   }
-  effects.push(tellGateway(state, []), send("raft", { type: "restored", index: table.index }));
+  effects.push(tellGateway(state, []), ...beginAnew(state.watching, table.index));
+  effects.push(send("raft", { type: "restored", index: table.index }));
   return effects;
 }
 
@@ -186,13 +214,16 @@ function onRestore(state: LockState, slice: SnapshotSlice): Effects {
 export const lock: Behaviour<"lock", LockState> = {
   start: startLock,
   receive,
-  inspect: ({ table, capture }) => ({
+  inspect: ({ table, capture, watching }) => ({
     leases: table.leases.size,
     locks: table.locks.size,
     fencingToken: table.fencingToken,
     leaseId: table.leaseId,
     outcomes: table.outcomes.size,
     endedGrants: table.ended.size,
+    waiters: table.waiters.size,
+    delays: table.delays.size,
+    watches: watching.watchers.size,
     appliedIndex: table.index,
     appliedTerm: table.term,
     snapshotUnderWay: capture === null ? 0 : 1,

@@ -4,6 +4,7 @@
 import { type AcceptorRecord, noBallot } from "../ballots.ts";
 import { invariant } from "../invariant.ts";
 import type {
+  DelayRecord,
   EndedGrant,
   LeaseRecord,
   LockRecord,
@@ -11,8 +12,10 @@ import type {
   SnapshotCounters,
   SnapshotPosition,
   SnapshotSlice,
+  WaiterRecord,
 } from "../messages.ts";
 import { type AcceptorTable, putRecord } from "./acceptor-table.ts";
+import { putDelay, putWaiter } from "./queue-table.ts";
 import { emptyTable, putEnded, putLease, putLock, remember, type Table } from "./table.ts";
 
 /** The table as it was at `position`, and how much of it has been made into slices. */
@@ -24,6 +27,8 @@ export interface Capture {
   readonly outcomes: readonly RememberedOutcome[];
   readonly ended: readonly EndedGrant[];
   readonly acceptors: readonly AcceptorRecord[];
+  readonly waiters: readonly WaiterRecord[];
+  readonly delays: readonly DelayRecord[];
   slices: number;
   records: number;
 }
@@ -36,6 +41,7 @@ export interface Restoration {
   readonly outcomes: RememberedOutcome[];
   readonly ended: EndedGrant[];
   readonly acceptors: AcceptorRecord[];
+  readonly delays: DelayRecord[];
   slices: number;
 }
 
@@ -43,10 +49,12 @@ export const capture = (table: Table): Capture => ({
   position: { index: table.index, term: table.term },
   counters: countersOf(table),
   leases: [...table.leases.values()],
-  locks: [...table.locks.values()],
+  locks: [...table.locks.values(), ...[...table.sharers.values()].flat()],
   outcomes: [...table.outcomes.values()],
   ended: [...table.ended.values()],
   acceptors: [...(table.acceptor?.records.values() ?? [])],
+  waiters: [...table.waiters.values()],
+  delays: [...table.delays.values()].flat(),
   slices: 0,
   records: 0,
 });
@@ -59,7 +67,7 @@ const countersOf = ({ fencingToken, leaseId, acceptor }: Table): SnapshotCounter
   leaseNumbers: [...(acceptor?.leaseNumbers ?? [])],
 });
 
-/** The next `recordsMax` records: leases first, then locks, outcomes, ended grants and what was accepted. */
+/** The next `recordsMax` records: leases first, then locks, outcomes, ended grants, what was accepted, waiters and delays. */
 export function nextSlice(capture: Capture, recordsMax: number): SnapshotSlice {
   const from = capture.records;
   const to = from + recordsMax;
@@ -78,6 +86,8 @@ export function nextSlice(capture: Capture, recordsMax: number): SnapshotSlice {
     outcomes: part(capture.outcomes),
     ended: part(capture.ended),
     acceptors: part(capture.acceptors),
+    waiters: part(capture.waiters),
+    delays: part(capture.delays),
     last: to >= before,
   };
   capture.slices += 1;
@@ -100,6 +110,8 @@ export function addSlice(
   for (const outcome of slice.outcomes) restoration.outcomes.push(outcome);
   for (const ended of slice.ended) restoration.ended.push(ended);
   for (const record of slice.acceptors) restoration.acceptors.push(record);
+  for (const waiter of slice.waiters) putWaiter(restoration.table, waiter);
+  for (const delay of slice.delays) restoration.delays.push(delay);
   restoration.slices += 1;
   return restoration;
 }
@@ -115,14 +127,15 @@ function beginRestoration({ position, counters }: SnapshotSlice, acceptor: Accep
   table.term = position.term;
   table.fencingToken = counters.fencingToken;
   table.leaseId = counters.leaseId;
-  return { position, table, locks: [], outcomes: [], ended: [], acceptors: [], slices: 0 };
+  return { position, table, locks: [], outcomes: [], ended: [], acceptors: [], delays: [], slices: 0 };
 }
 
 /** The whole table, once the last slice is in. Its queues are sorted again, whatever order the records came in. */
-export function finishRestoration({ table, locks, outcomes, ended, acceptors }: Restoration): Table {
+export function finishRestoration({ table, locks, outcomes, ended, acceptors, delays }: Restoration): Table {
   for (const lock of locks.sort((a, b) => a.token - b.token)) putLock(table, lock);
   for (const outcome of outcomes.sort((a, b) => a.index - b.index)) remember(table, outcome);
   for (const grant of ended.sort((a, b) => a.index - b.index)) putEnded(table, grant);
+  for (const delay of delays.sort((a, b) => a.token - b.token)) putDelay(table, delay);
   const { acceptor, digest } = table;
   if (acceptor !== null)
     for (const record of acceptors.sort((a, b) => a.index - b.index)) putRecord(acceptor, digest, record);

@@ -1,10 +1,11 @@
 // What the lock actor keeps: the replicated table, and how far it has told others about it.
 
 import type { Config } from "../config.ts";
-import { type LogIndex, logIndex } from "../scalars.ts";
+import { type Instant, type LogIndex, logIndex, type Millis } from "../scalars.ts";
 import { type AcceptorTable, emptyAcceptorTable } from "./acceptor-table.ts";
 import type { Capture, Restoration } from "./snapshot.ts";
 import { emptyTable, type Table } from "./table.ts";
+import { noWatching, type Watching } from "./watching.ts";
 
 export interface LockState {
   readonly requestsRemembered: number;
@@ -21,6 +22,14 @@ export interface LockState {
   restoredIndex: LogIndex;
   /** How far the gateway knows that entries have been applied. */
   indexTold: LogIndex;
+  readonly watching: Watching;
+  /** Of locks for which somebody waits: when the last grant was, and how long it takes from one to the next. Not replicated. */
+  readonly paces: Map<string, Pacing>;
+}
+
+export interface Pacing {
+  grantedAt: Instant;
+  mean: Millis | null;
 }
 
 export function startLock({ cluster, node }: Config): LockState {
@@ -36,5 +45,7 @@ export function startLock({ cluster, node }: Config): LockState {
     restoration: null,
     restoredIndex: logIndex(0),
     indexTold: logIndex(0),
+    watching: noWatching(),
+    paces: new Map(),
   };
 }

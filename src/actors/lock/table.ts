@@ -3,7 +3,7 @@
 // of this file, which keep the derived index, the queues by age and the digest in step. No rule of locking stands here.
 
 import { invariant } from "../invariant.ts";
-import type { EndedGrant, LeaseRecord, LockRecord, RememberedOutcome } from "../messages.ts";
+import type { DelayRecord, EndedGrant, LeaseRecord, LockRecord, RememberedOutcome, WaiterRecord } from "../messages.ts";
 import type { Ending, Holder } from "../operations.ts";
 import {
   type FencingToken,
@@ -22,14 +22,34 @@ import type { Digest } from "./digest.ts";
 import { add, digestText, emptyDigest, endedHash, leaseHash, lockHash, outcomeHash, subtract } from "./digest.ts";
 import { dropOldest, emptyFifo, type Fifo, oldest, pushLast } from "./fifo.ts";
 
+/** A lease, and a context within it. */
+export type PartyKey = string;
+
+export const partyKey = ({ lease, context }: { readonly lease: LeaseId; readonly context: string }): PartyKey =>
+  `${lease} ${context}`;
+
 /** What is replicated: equal on every replica that has applied the same entries. */
 export interface Table {
   /** Live leases. */
   readonly leases: Map<LeaseId, LeaseRecord>;
-  /** Held locks. */
+  /** Held locks, each with the oldest of its grants. */
   readonly locks: Map<string, LockRecord>;
-  /** The locks of each lease that holds any, in the order of their grants. Derived from `locks`. */
-  readonly locksOf: Map<LeaseId, Set<string>>;
+  /** The other grants of locks that several hold, the oldest first. */
+  readonly sharers: Map<string, LockRecord[]>;
+  /** What each lease that holds anything holds. Derived. */
+  readonly locksOf: Map<LeaseId, Set<LockRecord>>;
+  /** The locks of every grant, by its token. Derived; empty where there are several regions, whose tokens are each lock's own. */
+  readonly grants: Map<FencingToken, LockRecord[]>;
+  readonly waiters: Map<RequestId, WaiterRecord>;
+  /** Those who wait for a lock, in their order. Derived. */
+  readonly queues: Map<string, WaiterRecord[]>;
+  /** Those who wait under a lease. Derived. */
+  readonly waitersOf: Map<LeaseId, Set<WaiterRecord>>;
+  /** Those who wait as one party of the wait-for graph, and what such a party holds if it has a name. Derived. */
+  readonly waitersBy: Map<PartyKey, Set<WaiterRecord>>;
+  readonly locksBy: Map<PartyKey, Set<LockRecord>>;
+  /** The lock-delays of each lock that has any. */
+  readonly delays: Map<string, DelayRecord[]>;
   readonly outcomes: Map<RequestId, RememberedOutcome>;
   /** May hold records that `outcomes` has replaced since. */
   readonly outcomesByAge: Fifo<RememberedOutcome>;
@@ -52,7 +72,15 @@ export interface Table {
 export const emptyTable = (acceptor: AcceptorTable | null = null): Table => ({
   leases: new Map(),
   locks: new Map(),
+  sharers: new Map(),
   locksOf: new Map(),
+  grants: new Map(),
+  waiters: new Map(),
+  queues: new Map(),
+  waitersOf: new Map(),
+  waitersBy: new Map(),
+  locksBy: new Map(),
+  delays: new Map(),
   outcomes: new Map(),
   outcomesByAge: emptyFifo(),
   ended: new Map(),
@@ -87,33 +115,120 @@ export function removeLease(table: Table, lease: LeaseRecord): void {
   subtract(table.digest, leaseHash(lease));
 }
 
-/** Adds a grant of a lock that nobody holds. */
+/** Adds a grant of a lock. Where several hold it, the later ones have the higher tokens. */
 export function putLock(table: Table, lock: LockRecord): void {
-  invariant(!table.locks.has(lock.lock), "a lock has one holder");
   invariant(table.leases.has(lock.lease), "a lock is held by a live lease");
-  table.locks.set(lock.lock, lock);
+  if (table.locks.has(lock.lock)) {
+    invariant(
+      lock.terms !== undefined && lock.terms.mode !== "exclusive",
+      "a lock that is held exclusively has one holder",
+    );
+    addTo(table.sharers, lock.lock, lock);
+  } else {
+    table.locks.set(lock.lock, lock);
+  }
   add(table.digest, lockHash(lock));
-  const siblings = table.locksOf.get(lock.lease);
-  if (siblings === undefined) table.locksOf.set(lock.lease, new Set([lock.lock]));
-  else siblings.add(lock.lock);
-  if (table.acceptor !== null) hold(table.acceptor, lock);
+  addAmong(table.locksOf, lock.lease, lock);
+  const party = namedParty(lock);
+  if (party !== null) addAmong(table.locksBy, party, lock);
+  if (table.acceptor === null) addTo(table.grants, lock.token, lock);
+  else hold(table.acceptor, lock);
 }
 
-/** Frees a lock, and remembers of its grant how it ended. */
+/** Most grants have no context, and whoever holds them is found by his lease. */
+const namedParty = ({ lease, terms }: LockRecord): PartyKey | null =>
+  terms === undefined || terms.context === "" ? null : partyKey({ lease, context: terms.context });
+
+export function addAmong<Key, Item>(groups: Map<Key, Set<Item>>, key: Key, item: Item): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, new Set([item]));
+  else group.add(item);
+}
+
+export function removeFrom<Key, Item>(groups: Map<Key, Set<Item>>, key: Key, item: Item): void {
+  const group = groups.get(key);
+  group?.delete(item);
+  if (group?.size === 0) groups.delete(key);
+}
+
+export function addTo<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}
+
+/** All grants of a lock, the oldest first. */
+export function holdersOf({ locks, sharers }: Table, lock: string): readonly LockRecord[] {
+  const first = locks.get(lock);
+  if (first === undefined) return nobody;
+  const others = sharers.get(lock);
+  return others === undefined ? [first] : [first, ...others];
+}
+
+const nobody: readonly LockRecord[] = [];
+
+/** Puts a record in the place of another of the same grant and lock. */
+export function replaceLock(table: Table, former: LockRecord, latter: LockRecord): void {
+  const { lock, lease, token } = former;
+  if (table.locks.get(lock) === former) table.locks.set(lock, latter);
+  const lists = [table.sharers.get(lock), table.grants.get(token)];
+  for (const list of lists) {
+    const place = list?.indexOf(former) ?? -1;
+    if (place >= 0) list?.splice(place, 1, latter);
+  }
+  const party = namedParty(latter);
+  const groups = [table.locksOf.get(lease), party === null ? undefined : table.locksBy.get(party)];
+  for (const group of groups) {
+    group?.delete(former);
+    group?.add(latter);
+  }
+  subtract(table.digest, lockHash(former));
+  add(table.digest, lockHash(latter));
+}
+
+/** Ends a grant in all its locks, and remembers how it ended. Where there are several regions each lock is a grant of its own. */
 export function endGrant(table: Table, lock: LockRecord, { how, index }: { how: Ending; index: LogIndex }): void {
-  table.locks.delete(lock.lock);
-  subtract(table.digest, lockHash(lock));
-  const siblings = table.locksOf.get(lock.lease);
-  siblings?.delete(lock.lock);
-  if (siblings?.size === 0) table.locksOf.delete(lock.lease);
+  const locks = locksOfGrant(table, lock);
+  for (const each of locks) dropLock(table, each);
   if (table.acceptor === null) {
-    putEnded(table, { lock: lock.lock, owner: lock.owner, lease: lock.lease, token: lock.token, how, index });
+    table.grants.delete(lock.token);
+    putEnded(table, {
+      lock: (locks[0] ?? lock).lock,
+      owner: lock.owner,
+      lease: lock.lease,
+      token: lock.token,
+      how,
+      index,
+    });
   } else {
-    letGo(table.acceptor, lock, siblings?.size === 0);
+    letGo(table.acceptor, lock, !table.locksOf.has(lock.lease));
     touch(table, table.acceptor, { lock: lock.lock, index });
   }
   // While the lock was held its record remembered the request; from now on the outcome must, and for a full span.
   remember(table, { requestId: lock.requestId, index, outcome: { type: "grantOver", token: lock.token, how } });
+}
+
+/** By name: the order in which they came to stand in the table is not one that a snapshot restores. */
+export function locksOfGrant(table: Table, lock: LockRecord): readonly LockRecord[] {
+  const locks = table.grants.get(lock.token);
+  if (locks === undefined || locks.length === 1) return locks ?? [lock];
+  return [...locks].sort((one, other) => (one.lock < other.lock ? -1 : 1));
+}
+
+function dropLock(table: Table, lock: LockRecord): void {
+  const others = table.sharers.get(lock.lock);
+  if (table.locks.get(lock.lock) === lock) {
+    const next = others?.shift();
+    if (next === undefined) table.locks.delete(lock.lock);
+    else table.locks.set(lock.lock, next);
+  } else {
+    others?.splice(others.indexOf(lock), 1);
+  }
+  if (others?.length === 0) table.sharers.delete(lock.lock);
+  subtract(table.digest, lockHash(lock));
+  removeFrom(table.locksOf, lock.lease, lock);
+  const party = namedParty(lock);
+  if (party !== null) removeFrom(table.locksBy, party, lock);
 }
 
 /** What the acceptor keeps of a lock counts as new: it is kept for a full span from now. */

@@ -22,7 +22,6 @@ export const newAttempt = (lock: string, errand: Errand): Attempt => ({
   phase: { type: "backoff" },
   ballot: null,
   grantees: [],
-  failed: [],
   tried: null,
   isFinishing: false,
   isNewest: true,
@@ -76,7 +75,8 @@ function mayTakeAtOnce(state: RegionState, { errand, tried }: Attempt, now: Inst
 
 export function termsOf({ task }: Errand): { readonly ttl: Millis; readonly askedAt: ReturnType<typeof wallTime> } {
   const operation = task?.operation;
-  if (operation?.type !== "acquire") return { ttl: millis(0), askedAt: wallTime(0) };
+  if (operation?.type !== "acquire" && operation?.type !== "acquireAll")
+    return { ttl: millis(0), askedAt: wallTime(0) };
   return { ttl: "ttl" in operation.under ? operation.under.ttl : millis(0), askedAt: operation.askedAt };
 }
 

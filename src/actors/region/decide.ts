@@ -30,6 +30,8 @@ export interface Asked {
   readonly coming: number;
   /** This attempt's earlier ballots: a majority has refused each of them, so what they left anywhere was never granted. */
   readonly failed: readonly Ballot[];
+  /** Whether what its own lease holds is held for it too. */
+  readonly isSole?: boolean;
   /** What a grant would be made of. `lease` is the number for a lease of its own; null if it is for the client's. */
   readonly grant: { readonly lease: LeaseId | null; readonly ttl: Millis; readonly askedAt: WallTime };
 }
@@ -89,7 +91,8 @@ function held(asked: Asked, live: Live): Verdict {
       // A lease that cannot take any lock says more than who holds this one.
       const terms = termsFor(asked, claim);
       if ("type" in terms && terms.type === "conclude") return terms;
-      if (claim.lease !== holder.lease) return conclude({ type: "held", holder });
+      const isHis = claim.lease === holder.lease && (asked.isSole !== true || live.requestId === claim.requestId);
+      if (!isHis) return conclude({ type: "held", holder });
       // The same lease gets the same token again.
       return conclude({ type: "granted", lease: holder.lease, token: holder.token, ttl: holder.ttl });
     }

@@ -3,7 +3,7 @@
 // promises are there already. An attempt whose outcome cannot be known in time is taken back as far as it can be.
 
 import { send } from "../actor.ts";
-import type { AskId, Promised, Reply, Value } from "../ballots.ts";
+import type { AskId, Claim, Promised, Reply, Value } from "../ballots.ts";
 import { isMajority, majority } from "../electorate.ts";
 import { invariant } from "../invariant.ts";
 import type { Command, RequestAnswer } from "../messages.ts";
@@ -27,26 +27,51 @@ import { confirmLease, isWithin, wasRenewedSince } from "./standings.ts";
 import { type Attempt, type Effects, type Errand, type LockWork, nextAsk, type RegionState } from "./state.ts";
 import { abandon, takeBack, trail } from "./taking-back.ts";
 import { answerErrand, count, refuse, tellCompanions } from "./telling.ts";
+import { endWaits, isPatient, park, takeNext, tellPlaces, wakeSoon } from "./waiting.ts";
 
 /** Takes an errand in, behind those that came before it for the same lock. */
-export function enqueue(state: RegionState, lock: string, wish: Omit<Errand, "cameAt">, now: Instant): Effects {
-  const errand: Errand = { ...wish, cameAt: state.asks };
+export function enqueue(
+  state: RegionState,
+  lock: string,
+  wish: Pick<Errand, "claim" | "task" | "deadline"> & Partial<Errand>,
+  now: Instant,
+): Effects {
+  const errand: Errand = {
+    waitsUntil: null,
+    isSole: false,
+    undoes: false,
+    failed: [],
+    ...wish,
+    cameAt: state.asks,
+  };
   let work = state.locks.get(lock);
   if (work === undefined) {
-    work = { attempt: null, waiting: [] };
+    const parked: Errand[] = [];
+    work = { lock, attempt: null, waiting: [], parked, triedAt: 0, wakeAt: now, isAwake: false, seen: null };
     state.locks.set(lock, work);
+  }
+  if (work.parked.length > 0 && work.seen !== null && isPatient(errand, now)) {
+    work.parked.push(errand);
+    return tellPlaces(work, [errand]);
   }
   work.waiting.push(errand);
   return work.attempt === null ? startNext(state, lock, work, now) : [];
 }
 
+/** Tries whoever is first in line again. */
+export function wake(state: RegionState, work: LockWork, now: Instant): Effects {
+  work.isAwake = true;
+  return work.attempt === null ? startNext(state, work.lock, work, now) : [];
+}
+
 function startNext(state: RegionState, lock: string, work: LockWork, now: Instant): Effects {
-  const errand = work.waiting.shift();
-  if (errand === undefined) {
+  const errand = takeNext(work);
+  if (errand === null) {
     work.attempt = null;
-    state.locks.delete(lock);
+    if (work.parked.length === 0) state.locks.delete(lock);
     return [];
   }
+  if (errand.waitsUntil !== null) work.triedAt = state.asks + 1;
   const attempt = newAttempt(lock, errand);
   work.attempt = attempt;
   return begin(state, attempt, now);
@@ -113,7 +138,8 @@ export function judge(state: RegionState, work: LockWork, attempt: Attempt, now:
     regions: state.regions.length,
     answers,
     coming: coming(state, phase.inquiry, now, true),
-    failed: attempt.failed,
+    failed: errand.failed,
+    isSole: errand.isSole,
     grant: { lease: phase.lease, ttl, askedAt },
   });
   switch (verdict.type) {
@@ -126,6 +152,9 @@ export function judge(state: RegionState, work: LockWork, attempt: Attempt, now:
       attempt.isNewest = isNewest(errand.claim, verdict, answers);
       return haveAccepted(state, work, attempt, { ...verdict, isOwnDone: false }, now);
     case "conclude":
+      if (verdict.outcome.type === "held" && isPatient(errand, now)) {
+        return stepAside(state, work, attempt, verdict.outcome, now);
+      }
       return conclude(state, work, attempt, verdict.outcome, now);
     case "again":
       // Without a majority there is nobody to be quicker than.
@@ -183,7 +212,7 @@ export function reconsider(state: RegionState, attempt: Attempt, now: Instant): 
   // Before its span is over nobody who accepted it can have let it go; so it was refused by all who refuse it now.
   const isYoung = value.type === "grant" && isWithin(state, { ttl: value.ttl, from: inquiry.sentAt, now });
   const isNever = isRefused && isYoung;
-  if (isNever && attempt.ballot !== null) attempt.failed.push(attempt.ballot);
+  if (isNever && attempt.ballot !== null) attempt.errand.failed.push(attempt.ballot);
   const takenBack = isNever ? takeBack(state, attempt, now) : [];
   return [...takenBack, ...backOff(state, attempt, attempt.ballot?.round ?? 0, now)];
 }
@@ -205,6 +234,21 @@ function succeed(state: RegionState, work: LockWork, attempt: Attempt, now: Inst
   return [...effects, ...close(state, work, attempt, phase.over ?? outcomeOf(errand.claim, value), now)];
 }
 
+/** Nothing is told that would have to be remembered: whoever waits only learns where he stands. */
+function stepAside(
+  state: RegionState,
+  work: LockWork,
+  attempt: Attempt,
+  outcome: Extract<Outcome, { type: "held" }>,
+  now: Instant,
+): Effects {
+  state.backoff.delete(attempt.lock);
+  enter(state, attempt, { type: "backoff" });
+  const effects = park(work, [attempt.errand], outcome.holder, now);
+  effects.push(...tellCompanions(state, work, attempt, outcome, now));
+  return [...effects, ...startNext(state, attempt.lock, work, now)];
+}
+
 /** The own region remembers what the client is about to be told, so that a repeat is told the same. */
 function conclude(state: RegionState, work: LockWork, attempt: Attempt, outcome: Outcome, now: Instant): Effects {
   const { lock, errand } = attempt;
@@ -224,9 +268,18 @@ function close(state: RegionState, work: LockWork, attempt: Attempt, outcome: Ou
   state.backoff.delete(lock);
   count(state, outcome);
   enter(state, attempt, { type: "backoff" });
-  const answers = answerErrand(state, errand, outcome);
+  const { task, claim, undoes } = errand;
+  const isFound = undoes && claim.type === "acquire" && outcome.type === "granted";
+  if (isFound && task !== null) {
+    // What is to be undone has been granted: it is given back next.
+    const { lease, token } = outcome;
+    const release: Claim = { type: "release", requestId: task.requestId, grant: { lease, token } };
+    work.waiting.unshift({ ...errand, claim: release });
+  }
+  const answers = isFound ? [] : answerErrand(state, errand, outcome);
   const effects: Effects = answers.length === 0 ? [] : [send("gateway", { type: "answers", answers })];
-  if (outcome.type === "held") effects.push(...tellCompanions(state, work, attempt, outcome));
+  if (outcome.type === "held") effects.push(...tellCompanions(state, work, attempt, outcome, now));
+  if (outcome.type === "released") wakeSoon(work, now);
   return [...effects, ...startNext(state, lock, work, now)];
 }
 
@@ -247,8 +300,13 @@ export function giveUpOverdue(state: RegionState, now: Instant): Effects {
   const effects: Effects = [];
   for (const [lock, work] of [...state.locks]) {
     const isOverdue = ({ deadline }: Errand): boolean => between(now, deadline) <= 0;
+    effects.push(...endWaits(state, work, now));
+    if (work.parked.length > 0 && work.wakeAt <= now && !work.isAwake) effects.push(...wake(state, work, now));
     const isDue = work.waiting.some(isOverdue) || (work.attempt !== null && isOverdue(work.attempt.errand));
-    if (!isDue) continue;
+    if (!isDue) {
+      if (work.attempt === null && work.parked.length === 0) state.locks.delete(lock);
+      continue;
+    }
     const answers: RequestAnswer[] = [];
     for (const errand of work.waiting.filter(isOverdue)) answers.push(...refuse(state, errand, "no-quorum"));
     const kept = work.waiting.filter((errand) => !isOverdue(errand));

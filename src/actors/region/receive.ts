@@ -5,8 +5,9 @@
 import { type Behaviour, type Inbox, send, setTimer } from "../actor.ts";
 import type { Claim, RegionMessage, RemoteNode } from "../ballots.ts";
 import type { AskReply, ForwardedRequest, Leadership } from "../messages.ts";
-import { after, type Instant, millis, type RegionId } from "../scalars.ts";
+import { after, type Instant, instant, millis, type RegionId } from "../scalars.ts";
 import { askAgain, leaderOf, openInquiries, tell } from "./asking.ts";
+import { cancel } from "./cancelling.ts";
 import { announce, heard, keepInTouch, onLeads, onLink, onPong } from "./contacts.ts";
 import { lookAgain, onOpeningReply, onReadingReply, open, read } from "./opening.ts";
 import { enqueue, giveUpOverdue, judge, onAttemptReply, onRetry, reconsider } from "./proposer.ts";
@@ -16,6 +17,7 @@ import { groupRenewals, passOn, passRenewals, serve } from "./serving.ts";
 import { dropOldStandings } from "./standings.ts";
 import { dropWork, type Effects, patience, type RegionState, startRegion, type Task } from "./state.ts";
 import { answerErrand } from "./telling.ts";
+import { tellPlaces } from "./waiting.ts";
 
 /** How often deadlines, silence and what is unanswered are looked at. */
 const tickMs = millis(50);
@@ -93,7 +95,7 @@ function onRequest(state: RegionState, request: ForwardedRequest, now: Instant):
 
 function begin(state: RegionState, task: Task, now: Instant): Effects {
   const { requestId, operation, deadline } = task;
-  if (state.requests.has(requestId)) return [];
+  if (state.requests.has(requestId)) return remind(state, task);
   state.requests.add(requestId);
   switch (operation.type) {
     case "openLease":
@@ -111,7 +113,44 @@ function begin(state: RegionState, task: Task, now: Instant): Effects {
       const claim: Claim = { type: "release", requestId, grant: operation.grant };
       return enqueue(state, operation.lock, { claim, task, deadline }, now);
     }
+    case "acquireAll":
+      return acquireSole(state, task, now) ?? unserved(state, task);
+    case "cancel":
+      return cancel(state, task, now) ?? unserved(state, task);
+    default:
+      return unserved(state, task);
   }
+}
+
+/** It is being dealt with. Whoever comes back for a request that waits is told where it stands. */
+function remind(state: RegionState, { requestId, operation }: Task): Effects {
+  const lock = operation.type === "acquireAll" ? operation.demands[0]?.lock : undefined;
+  const work = lock === undefined ? undefined : state.locks.get(lock);
+  const waiting = work?.parked.filter(({ task }) => task?.requestId === requestId) ?? [];
+  return work === undefined || waiting.length === 0 ? [] : tellPlaces(work, waiting);
+}
+
+/** One lock, exclusively; null if it is anything else. */
+function acquireSole(state: RegionState, task: Task, now: Instant): Effects | null {
+  const { requestId, operation, deadline } = task;
+  if (operation.type !== "acquireAll") return null;
+  const { demands, owner, under, wait } = operation;
+  const [demand] = demands;
+  if (demand === undefined || demands.length > 1 || demand.mode !== "exclusive") return null;
+  const lease = "lease" in under ? under.lease : null;
+  const claim: Claim = { type: "acquire", requestId, owner, lease };
+  if (wait === 0) return enqueue(state, demand.lock, { claim, task, deadline, isSole: true }, now);
+  // It is tried for as long as it waits, whether or not somebody listens.
+  const waitsUntil = after(now, wait);
+  const last = instant(Math.max(deadline, waitsUntil));
+  return enqueue(state, demand.lock, { claim, task, deadline: last, isSole: true, waitsUntil }, now);
+}
+
+/** The transport refuses it before; a node of another version may not. */
+function unserved(state: RegionState, { requestId }: Task): Effects {
+  state.requests.delete(requestId);
+  const answer = { type: "refused", refusal: "unserved" } as const;
+  return [send("gateway", { type: "answers", answers: [{ requestId, answer }] })];
 }
 
 interface Answered extends AskReply {
@@ -120,7 +159,7 @@ interface Answered extends AskReply {
 
 function onReply(state: RegionState, answered: Answered, now: Instant): Effects {
   const { ask, reply, from } = answered;
-  const passed = from === state.region ? passOn(state, ask, reply) : null;
+  const passed = from === state.region ? passOn(state, ask, reply, now) : null;
   return passed ?? onOwnReply(state, answered, now);
 }
 
@@ -211,6 +250,7 @@ export const region: Behaviour<"region", RegionState> = {
     regionsReachable: [...state.contacts.values()].filter((contact) => leaderOf(contact) !== null).length,
     requests: state.requests.size,
     locksUnderWay: state.locks.size,
+    waiting: [...state.locks.values()].reduce((sum, { parked }) => sum + parked.length, 0),
     ...state.counts,
   }),
 };

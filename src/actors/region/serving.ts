@@ -2,23 +2,29 @@
 // that does not lead says so and does nothing.
 
 import type { AskId, Question, RemoteNode, RenewalResult, Reply } from "../ballots.ts";
-import type { RequestId } from "../scalars.ts";
+import type { Instant, RequestId } from "../scalars.ts";
 import { askHere, tell } from "./asking.ts";
 import type { Effects, RegionState } from "./state.ts";
+import { wakeSoon } from "./waiting.ts";
 
 /** A question that came before and is not answered yet is answered once. */
 export function serve(state: RegionState, from: RemoteNode, ask: AskId, question: Question): Effects {
   if (!state.leading) return [tell(state, from, { type: "leads", leads: null })];
   const isUnderWay = state.served.has(ask);
   state.served.set(ask, from);
+  if (question.type === "accept" && question.value.type === "free") state.freeing.set(ask, question.lock);
   return isUnderWay ? [] : askHere(state, ask, question);
 }
 
 /** Sends an answer to the proposer whom it is for; null if it is for this one. */
-export function passOn(state: RegionState, ask: AskId, reply: Reply): Effects | null {
+export function passOn(state: RegionState, ask: AskId, reply: Reply, now: Instant): Effects | null {
   const to = state.served.get(ask);
   if (to === undefined) return null;
   state.served.delete(ask);
+  const freed = state.freeing.get(ask);
+  // Whoever waits here hears of a release elsewhere in this way.
+  if (freed !== undefined) wakeSoon(state.locks.get(freed), now);
+  state.freeing.delete(ask);
   return [tell(state, to, { type: "reply", ask, reply })];
 }
 

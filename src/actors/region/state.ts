@@ -15,7 +15,7 @@ import type {
   Value,
 } from "../ballots.ts";
 import type { Config } from "../config.ts";
-import type { Operation, Outcome } from "../operations.ts";
+import type { Holder, Operation, Outcome } from "../operations.ts";
 import {
   type FencingToken,
   type Instant,
@@ -48,6 +48,14 @@ export interface Errand {
   readonly deadline: Instant;
   /** How many questions had been asked when it came. */
   readonly cameAt: number;
+  /** Until when it waits if the lock is held; null if it does not wait. */
+  readonly waitsUntil: Instant | null;
+  /** Whether what its own lease holds is held for it too: each request stands for itself. */
+  readonly isSole: boolean;
+  /** The ballots under which a majority refused what was to be accepted for it. */
+  readonly failed: Ballot[];
+  /** Whether it is made to undo what the request has come to. */
+  readonly undoes: boolean;
 }
 
 /** One question, put to all regions or to all but this one. Sent again to those that have not answered. */
@@ -95,8 +103,6 @@ export interface Attempt {
   ballot: Ballot | null;
   /** Whose grants were found live: a companion that repeats one of these has to look for itself. */
   grantees: readonly RequestId[];
-  /** The ballots under which a majority refused what was to be accepted. */
-  readonly failed: Ballot[];
   /** What may have been accepted somewhere, if it is not known to be. */
   tried: Value | null;
   /** Whether `tried` is a grant that was found, and may be one that has been told: it is not taken back. */
@@ -109,8 +115,19 @@ export interface Attempt {
 }
 
 export interface LockWork {
+  readonly lock: string;
   attempt: Attempt | null;
+  /** What has not been tried yet. */
   readonly waiting: Errand[];
+  /** Those who wait for the lock to be free, in the order in which they came. */
+  readonly parked: Errand[];
+  /** How many questions had been asked when the first of them was tried last. */
+  triedAt: number;
+  /** When he is tried again, and whether it is time. */
+  wakeAt: Instant;
+  isAwake: boolean;
+  /** Who held the lock when it was looked at last. */
+  seen: Holder | null;
 }
 
 /** A lease that is being opened. */
@@ -217,6 +234,8 @@ export interface RegionState {
 
   /** Whom the answers to proposers elsewhere are for. */
   readonly served: Map<AskId, RemoteNode>;
+  /** The locks that are free once their questions are answered. */
+  readonly freeing: Map<AskId, string>;
   readonly servedRenewals: Map<RequestId, AskId>;
   /** How many of the leases of a question are not answered here yet. */
   readonly renewalsOpen: Map<AskId, number>;
@@ -272,6 +291,7 @@ export const startRegion = ({ cluster, node }: Config): RegionState => ({
   told: "",
   pings: 0,
   served: new Map(),
+  freeing: new Map(),
   servedRenewals: new Map(),
   renewalsOpen: new Map(),
   counts: {
@@ -319,6 +339,7 @@ export function dropWork(state: RegionState): void {
   state.awaited.clear();
   state.backoff.clear();
   state.served.clear();
+  state.freeing.clear();
   state.servedRenewals.clear();
   state.renewalsOpen.clear();
 }

@@ -1,9 +1,10 @@
 // Telling those who wait what has come of a lock: the one whose attempt it was, and those who came before it and want the same.
 
-import { send } from "../actor.ts";
-import type { Command, RequestAnswer } from "../messages.ts";
+import type { RequestAnswer } from "../messages.ts";
 import type { Answer, Outcome } from "../operations.ts";
-import { type Attempt, type Effects, type Errand, type LockWork, nextAsk, type RegionState } from "./state.ts";
+import type { Instant } from "../scalars.ts";
+import type { Attempt, Effects, Errand, LockWork, RegionState } from "./state.ts";
+import { concludeAll, isPatient, park } from "./waiting.ts";
 
 /** Whoever came before this ballot and wants the same finds what it has found; a repeat of the very grant looks for itself. */
 export function tellCompanions(
@@ -11,29 +12,32 @@ export function tellCompanions(
   work: LockWork,
   { begunAt, grantees }: Attempt,
   outcome: Extract<Outcome, { type: "held" }>,
+  now: Instant,
 ): Effects {
-  const isTold = ({ claim, cameAt }: Errand): boolean =>
+  const isTold = ({ claim, cameAt, isSole }: Errand): boolean =>
     cameAt < begunAt &&
     claim.type === "acquire" &&
-    claim.lease !== outcome.holder.lease &&
+    (isSole || claim.lease !== outcome.holder.lease) &&
     !grantees.includes(claim.requestId);
   const told = work.waiting.filter(isTold);
   const kept = work.waiting.filter((errand) => !isTold(errand));
   work.waiting.splice(0, work.waiting.length, ...kept);
-  const commands: Command[] = [];
-  for (const errand of told) {
-    if (errand.claim.type !== "acquire") continue;
-    const ask = nextAsk(state);
-    state.awaited.set(ask, { type: "concluding", errand });
-    commands.push({ type: "conclude", ask, requestId: errand.claim.requestId, outcome });
-  }
-  return commands.length === 0 ? [] : [send("raft", { type: "propose", commands })];
+  const waiting = told.filter((errand) => isPatient(errand, now));
+  const ended = told.filter((errand) => errand.claim.type === "acquire" && !isPatient(errand, now));
+  const parked = waiting.length === 0 ? [] : park(work, waiting, outcome.holder, now);
+  return [...parked, ...concludeAll(state, ended, outcome)];
 }
 
-export function answerErrand(state: RegionState, { task }: Errand, answer: Answer): RequestAnswer[] {
+export function answerErrand(state: RegionState, { task, undoes }: Errand, answer: Answer): RequestAnswer[] {
   if (task === null) return [];
   state.requests.delete(task.requestId);
-  return [{ requestId: task.requestId, answer }];
+  return [{ requestId: task.requestId, answer: undoes ? undone(answer) : answer }];
+}
+
+/** Whatever has been found out about a request that was to be undone, nothing is left of it. */
+function undone(answer: Answer): Answer {
+  if (answer.type === "refused") return answer;
+  return { type: "cancelled", token: answer.type === "released" ? answer.token : null };
 }
 
 export function count({ counts }: RegionState, { type }: Outcome): void {

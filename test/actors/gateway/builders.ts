@@ -11,7 +11,7 @@ import type {
   RequestAnswer,
   SendingReply,
 } from "../../../src/actors/messages.ts";
-import type { Answer, Holder, Operation, Refusal, Write } from "../../../src/actors/operations.ts";
+import type { AcquireAll, Answer, Holder, Operation, Refusal, Write } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
   type Instant,
@@ -138,7 +138,7 @@ export const replied = (from: string, ...answers: (RequestAnswer | SendingReply)
 });
 
 export const cancelled = (call: CallId): Inbox<"gateway"> => ({ type: "cancelled", call });
-export const timeout = (timer: "deadline" | "retry"): Inbox<"gateway"> => ({ type: "timeout", timer });
+export const timeout = (timer: "deadline" | "retry" | "resend"): Inbox<"gateway"> => ({ type: "timeout", timer });
 
 /** Where a gateway starts that leads, or that follows the connected leader b; both know that index 7 is applied. */
 export const leading = [standing("a"), applied(7)];
@@ -152,6 +152,20 @@ export const acquire = (lock: string): Extract<Write, { type: "acquire" }> => ({
   owner: "me",
   under: { ttl: millis(30_000) },
   askedAt: wallTime(0),
+});
+/** Takes one lock exclusively, under lease 7, and waits for it. */
+export const acquireAll = (lock: string, given: Partial<AcquireAll> = {}): AcquireAll => ({
+  type: "acquireAll",
+  demands: [{ lock, mode: "exclusive", permits: 1, limit: 0 }],
+  owner: "me",
+  under: { lease: leaseId(7) },
+  context: "",
+  wait: millis(60_000),
+  priority: 0,
+  delay: millis(0),
+  metadata: "",
+  askedAt: wallTime(0),
+  ...given,
 });
 export const release = (lock: string): Write => ({ type: "release", lock, grant: { token: fencingToken(1) } });
 export const openLease: Write = { type: "openLease", owner: "me", ttl: millis(60_000) };
@@ -169,6 +183,13 @@ const holder: Holder = {
   remaining: millis(9),
 };
 export const held: Answer = { type: "held", holder };
+export type Queued = Extract<Answer, { type: "queued" }>;
+/** It waits for lock x, in this place. */
+export const queued = (position = 1): Queued => ({
+  type: "queued",
+  position,
+  obstacle: { lock: "x", holder, metadata: "", delayed: null, delayedBy: null, queue: position },
+});
 export const refusal = (why: Refusal): Answer => ({ type: "refused", refusal: why });
 export const to = (id: string, answer: Answer): RequestAnswer => ({ requestId: requestId(id), answer });
 
@@ -176,6 +197,10 @@ export const to = (id: string, answer: Answer): RequestAnswer => ({ requestId: r
 
 export const answered = (call: CallId, answer: Answer): Effect<"gateway"> =>
   send("clients", { type: "answered", call, answer });
+
+/** The call is told that its request waits. */
+export const waiting = (call: CallId, answer: Queued = queued()): Effect<"gateway"> =>
+  send("clients", { type: "waiting", call, answer });
 
 export const proposed = (...writes: { id: string; write: Write; bornAt?: number }[]): Effect<"gateway"> =>
   send("raft", {
@@ -206,3 +231,4 @@ export const replies = (node: string, ...answers: (RequestAnswer | SendingReply)
 
 export const deadlineTimer = (span: number): Effect<"gateway"> => setTimer("deadline", millis(span));
 export const retryTimer = (span = 500): Effect<"gateway"> => setTimer("retry", millis(span));
+export const resendTimer = (span = 5000): Effect<"gateway"> => setTimer("resend", millis(span));

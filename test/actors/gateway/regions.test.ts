@@ -9,6 +9,7 @@ import type { ForwardedRequest, RequestAnswer } from "../../../src/actors/messag
 import { regionId } from "../../../src/actors/scalars.ts";
 import {
   acquire,
+  acquireAll,
   answered,
   applied,
   at,
@@ -25,17 +26,20 @@ import {
   link,
   openLease,
   proposed,
+  queued,
   refusal,
   release,
   renew,
   replied,
   replies,
   request,
+  resendTimer,
   retryTimer,
   room,
   standing,
   timeout,
   to,
+  waiting,
 } from "./builders.ts";
 
 const { receive } = gateway;
@@ -175,6 +179,42 @@ test("what was begun while there was room is asked again although there is none"
     receive(state, timeout("retry"), at(500))[0],
     asked(forwardedRequest("i-1", acquire("x"), { budget: 4500 })),
   );
+});
+
+// Waiting.
+
+const wish = acquireAll("x");
+const call = (number: number) => request(number, wish, { id: "r", budget: 60_000 });
+const askedFor = (now: number, sending = 1) => asked(forwardedRequest("r", wish, { budget: 60_000 - now, sending }));
+
+test("the proposer is reminded now and then of what waits with it, as the same request", () => {
+  const state = regionalAfter(...leading, call(1));
+  assert.equal(receive(state, answers(to("r", queued())), at(1)), [waiting(1), resendTimer(4999)]);
+  assert.equal(receive(state, timeout("retry"), at(500)), []);
+  assert.equal(receive(state, timeout("resend"), at(5000)), [askedFor(5000), resendTimer()]);
+  assert.equal(receive(state, answers(to("r", queued(2))), at(5001)), []);
+  assert.equal(receive(state, answers(to("r", granted)), at(6000)), [answered(1, granted)]);
+});
+
+test("a repeat of what waits is asked for as a request of its own, and told when the proposer says so", () => {
+  const state = regionalAfter(...leading, call(1), answers(to("r", queued())));
+  assert.equal(receive(state, call(2), at(0)), [askedFor(0, 2), resendTimer(500)]);
+  assert.equal(receive(state, answers(to("r", queued())), at(1)), [waiting(2)]);
+  assert.equal(receive(state, answers(to("r", granted)), at(2)), [answered(1, granted), answered(2, granted)]);
+});
+
+test("a repeat is answered as well if the proposer takes it for the request that it has", () => {
+  const state = regionalAfter(...leading, call(1), answers(to("r", queued())), call(2));
+  assert.equal(receive(state, answers(to("r", granted)), at(2)), [answered(1, granted), askedFor(2, 3)]);
+  assert.equal(receive(state, answers(to("r", granted)), at(3)), [answered(2, granted)]);
+});
+
+test("a new leadership of this node has the proposer asked again for what waits", () => {
+  const state = regionalAfter(...leading, call(1), answers(to("r", queued())));
+  receive(state, standing(null, { term: 2 }), at(1));
+  assert.equal(receive(state, standing("a", { term: 3 }), at(2)).slice(1), [askedFor(2, 2), resendTimer(500)]);
+  // The proposer may not have known yet that it leads.
+  assert.equal(receive(state, timeout("resend"), at(502)), [askedFor(502, 2), resendTimer(500)]);
 });
 
 test("with one region nothing goes to a proposer", () => {

@@ -83,6 +83,9 @@ export const renewedInLog = (lease: number, renewals: number): LeaseChange => ({
   renewals,
 });
 export const ended = (lease: number): LeaseChange => ({ type: "ended", lease: leaseId(lease) });
+export const alarmSet = (alarm: string, span: number): LeaseChange => ({ type: "alarmSet", alarm, span: millis(span) });
+export const alarmGone = (alarm: string): LeaseChange => ({ type: "alarmGone", alarm });
+export const cleared: LeaseChange = { type: "cleared" };
 export const termBegun = (begun: number): LeaseChange => ({ type: "termBegun", term: term(begun) });
 export const changed = (...changes: LeaseChange[]): Letter => ({ type: "changed", changes });
 
@@ -150,6 +153,11 @@ export const proposes = (...leases: (readonly [lease: number, renewals: number, 
     type: "propose",
     commands: leases.map(([lease, renewals, inTerm]) => ({ type: "expire", lease, renewals, term: inTerm })),
   },
+});
+export const rings = (inTerm: number, ...alarms: string[]) => ({
+  type: "send",
+  to: "raft",
+  letter: { type: "propose", commands: alarms.map((alarm) => ({ type: "alarm", alarm, term: inTerm })) },
 });
 export const ticks = (span: number) => ({ type: "setTimer", timer: "tick", min: span, max: span });
 

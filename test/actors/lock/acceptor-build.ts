@@ -194,7 +194,7 @@ export function wholeOf(state: LockState) {
   const { locksOf, ...rest } = contents(state);
   return {
     ...rest,
-    locksOf: locksOf.map(([lease, names]) => [lease, [...(names as string[])].sort()]),
+    locksOf: locksOf.map(([lease, names]) => [lease, [...names].sort()]),
     records: sorted(parts?.records ?? []),
     holdings: sorted(parts?.holdings ?? []).map(([lease, { first, second }]) => [lease, first, second]),
     floor: parts?.floor,

@@ -171,7 +171,9 @@ export function contents({ table }: LockState) {
   return {
     leases: by(table.leases.values(), ({ id }) => id),
     locks: by(table.locks.values(), ({ token }) => token),
-    locksOf: by(table.locksOf, ([id]) => id).map(([id, names]) => [id, [...names]]),
+    locksOf: by(table.locksOf, ([id]) => id).map(
+      ([id, records]) => [id, [...records].map(({ lock }) => lock)] as const,
+    ),
     outcomes: by(table.outcomes.values(), (outcome) => outcome.requestId),
     ended: by(table.ended.values(), ({ token }) => token),
     counters: [table.fencingToken, table.leaseId, table.index, table.term],

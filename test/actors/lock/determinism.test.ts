@@ -129,7 +129,7 @@ test("tokens rise by one with each grant, none is granted twice, and every lock 
           granted.set(lock.token, grant);
           assert.ok(lock.token <= counter);
           assert.ok(table.leases.has(lock.lease), "a lock of a lease that is over");
-          assert.ok(table.locksOf.get(lock.lease)?.has(lock.lock));
+          assert.ok(table.locksOf.get(lock.lease)?.has(lock));
           assert.not(table.ended.has(lock.token), "a held lock whose grant is over");
         }
         assert.ok(table.outcomes.size <= 2 * options.requestsRemembered);

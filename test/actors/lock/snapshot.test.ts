@@ -68,6 +68,8 @@ test("a small table is one slice, and no timer is set", () => {
           outcomes: [{ requestId: "r1", index: 1, outcome: { type: "leaseOpened", lease: 1, ttl: 10_000 } }],
           ended: [],
           acceptors: [],
+          waiters: [],
+          delays: [],
         },
       },
     },

@@ -65,17 +65,34 @@ export const beliefsWitness = (beliefs: RegionBeliefs): ClientWitness => ({
   },
 });
 
-const lockOf = (operation: Operation): string => ("lock" in operation ? operation.lock : "");
+const lockOf = (operation: Operation): string => {
+  if (operation.type === "acquireAll") return operation.demands[0]?.lock ?? "";
+  return ("lock" in operation ? operation.lock : undefined) ?? "";
+};
 const key = (lock: string, token: number): string => `${lock}|${token}`;
 
 function noteAsked({ floors, seen, timetable, byLock }: RegionBeliefs, { id, operation }: Request): void {
-  floors.set(id, seen.get(lockOf(operation)) ?? 0);
-  if (operation.type !== "release") return;
-  const { token, lease } = operation.grant;
-  for (const grant of byLock.get(operation.lock) ?? []) {
+  const lock = lockOf(operation);
+  floors.set(id, seen.get(lock) ?? 0);
+  const named = namedBy(operation);
+  if (named === null) return;
+  const { token, lease } = named;
+  for (const grant of byLock.get(lock) ?? []) {
     if (grant.token === token || (token === undefined && grant.belief.lease === lease)) {
       grant.releaseSentAt ??= timetable.now;
     }
+  }
+}
+
+/** Which grants the client counts on no more once it has asked for this. */
+function namedBy(operation: Operation): { readonly token?: number; readonly lease?: number } | null {
+  switch (operation.type) {
+    case "release":
+      return operation.grant;
+    case "cancel":
+      return operation.lease === null ? null : { lease: operation.lease };
+    default:
+      return null;
   }
 }
 
@@ -125,6 +142,9 @@ function noteAnswer(beliefs: RegionBeliefs, request: Request, answer: Answer, at
       return granted(beliefs, request, answer, attempt);
     case "released":
       return released(beliefs, request, answer.token);
+    case "cancelled":
+      if (answer.token !== null) released(beliefs, request, answer.token);
+      return;
     case "locked":
       requireMajority(beliefs, request, answer.holder);
       return seenHeld(beliefs, request, answer.holder.token);
@@ -219,7 +239,8 @@ function granted(
   see(beliefs, lock, token);
   if (known !== undefined) return;
   const floor = beliefs.floors.get(request.id) ?? 0;
-  const isUnderLease = request.operation.type === "acquire" && "lease" in request.operation.under;
+  const { operation } = request;
+  const isUnderLease = (operation.type === "acquire" || operation.type === "acquireAll") && "lease" in operation.under;
   const isRepeat = isUnderLease || chosen.at < request.askedAt;
   check(token > floor || isRepeat, "tokens of one lock rise", () => `${lock}: ${token} after ${floor}`);
   const belief = beliefs.leases.get(lease) ?? { lease, until: now };

@@ -11,6 +11,8 @@ import type { World } from "./world.ts";
 export interface Work {
   readonly world: World;
   readonly random: Random;
+  /** How often who works under a lease waits for a lock that is held. */
+  readonly patience: number;
   /** Set at the end: clients begin nothing new and renew nothing. */
   isOver: boolean;
   /** How many answers of each kind were given. */
@@ -26,7 +28,9 @@ export const lockName = (at: number): string => `lock-${at}`;
 
 export function beginWork(world: World): Work {
   const { plan, regions } = world;
-  const work: Work = { world, random: createRandom(plan.seed, "workload"), isOver: false, answers: new Map() };
+  const patience = createRandom(plan.seed, "patience").pick([0, 0.3, 0.8]);
+  const random = createRandom(plan.seed, "workload");
+  const work: Work = { world, random, patience, isOver: false, answers: new Map() };
   const homes = [...regions.values()];
   const { each } = plan;
   let count = 0;
@@ -166,10 +170,40 @@ function workUnder(work: Work, tenancy: Tenancy, held: readonly Held[]): void {
     return;
   }
   const lock = pickLock(work);
+  if (random.chance(work.patience) && !held.some((one) => one.lock === lock)) {
+    return waitFor(work, tenancy, lock, (token) => goOn(token === null ? held : [...held, { lock, token }]));
+  }
   const acquire: Operation = { type: "acquire", lock, owner: client.name, under: { lease }, askedAt: wallTime(0) };
   want(work, client, acquire, (answer) => {
     if (answer?.type !== "granted" || held.some((one) => one.lock === lock)) return goOn(held);
     goOn([...held, { lock, token: answer.token }]);
+  });
+}
+
+/** Waits for a lock. Whoever does not hear what has become of it cancels it, before he does anything else. */
+function waitFor(
+  work: Work,
+  { client, lease }: Tenancy,
+  lock: string,
+  goOn: (token: FencingToken | null) => void,
+): void {
+  const owner = client.name;
+  const acquire: Operation = {
+    type: "acquireAll",
+    demands: [{ lock, mode: "exclusive", permits: 1, limit: 0 }],
+    owner,
+    under: { lease },
+    context: "",
+    wait: millis(Math.round(work.random.between(0, 6000))),
+    priority: 0,
+    delay: millis(0),
+    metadata: "",
+    askedAt: wallTime(0),
+  };
+  const request = want(work, client, acquire, (answer) => {
+    if (answer?.type === "granted") return goOn(answer.token);
+    if (answer !== null || request.requestId === null) return goOn(null);
+    want(work, client, { type: "cancel", request: request.requestId, lease, lock, owner }, () => goOn(null));
   });
 }
 

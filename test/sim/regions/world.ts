@@ -176,6 +176,7 @@ function createRegion(
     crowd,
     beliefs,
     ledger,
+    reference: null,
     observer,
     trace,
     witness,

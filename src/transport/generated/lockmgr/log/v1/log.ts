@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Demand } from "./grant.ts";
 import { Accept, Begin, BeginLease, Conclude, KeepLease, Prepare } from "./region.ts";
 
 export const protobufPackage = "lockmgr.log.v1";
@@ -41,7 +42,9 @@ export interface Entry {
     /** Where there are several regions: holds a lease, or renews it. */
     | { $case: "keepLease"; value: KeepLease } //
     /** Where there are several regions: remembers what came of a request. */
-    | { $case: "conclude"; value: Conclude }
+    | { $case: "conclude"; value: Conclude } //
+    /** The end of a span that the lock table wanted to be told of. */
+    | { $case: "alarm"; value: Alarm }
     | undefined;
 }
 
@@ -65,7 +68,21 @@ export interface Write {
     /** Takes a lock. */
     | { $case: "acquire"; value: Acquire } //
     /** Gives a lock back. */
-    | { $case: "release"; value: Release }
+    | { $case: "release"; value: Release } //
+    /** Takes several locks. */
+    | { $case: "acquireAll"; value: AcquireAll } //
+    /** Gives back all locks of a grant. */
+    | { $case: "releaseAll"; value: ReleaseAll } //
+    /** Undoes a request. */
+    | { $case: "cancel"; value: Cancel } //
+    /** Ends a lease. */
+    | { $case: "endLease"; value: EndLease } //
+    /** Changes what a grant says of itself. */
+    | { $case: "proclaim"; value: Proclaim } //
+    /** Asks holders to give a lock up. */
+    | { $case: "askYield"; value: AskYield } //
+    /** Takes a lock from its holders. */
+    | { $case: "forceRelease"; value: ForceRelease }
     | undefined;
 }
 
@@ -75,6 +92,14 @@ export interface OpenLease {
   owner: string;
   /** How long the lease lasts from each renewal, in milliseconds. */
   ttlMs: bigint;
+  /** What the owner says of itself, for people. Nothing if it is empty. */
+  metadata: string;
+}
+
+/** Ends a lease that a client opened: frees what it holds, and takes its waiters out of their queues. */
+export interface EndLease {
+  /** The lease. */
+  lease: bigint;
 }
 
 /** Takes a lock, if nobody else holds it. */
@@ -107,6 +132,90 @@ export interface Release {
   owner?: string | undefined;
 }
 
+/** Takes several locks, all or none; waits for them if it may. */
+export interface AcquireAll {
+  /** The locks. At least one; no name twice. */
+  demands: Demand[];
+  /** Who takes them. */
+  owner: string;
+  /** The lease that shall hold the locks. Never absent. */
+  under:
+    | //
+    /** A lease that the client opened before. */
+    { $case: "lease"; value: bigint } //
+    /** A lease of its own for this one grant, lasting so many milliseconds. */
+    | { $case: "ttlMs"; value: bigint }
+    | undefined;
+  /** When the request came in, in milliseconds since 1970. For people; nothing is decided by it. */
+  askedAtMs: bigint;
+  /** Tells requests of one lease that wait independently of each other apart. */
+  context: string;
+  /** How long it may wait, in milliseconds; 0 if it may not. */
+  waitMs: bigint;
+  /** 0 to 9; the higher one comes first. */
+  priority: bigint;
+  /** For how long the locks stay unavailable if the grant is lost and not released, in milliseconds. */
+  delayMs: bigint;
+  /** What the grant says of itself. */
+  metadata: string;
+}
+
+/** Gives back all locks of a grant. */
+export interface ReleaseAll {
+  /** The lease that holds them. */
+  lease: bigint;
+  /** The fencing token of the grant. */
+  token: bigint;
+}
+
+/** Undoes whatever a request has come to. If it comes later it does nothing. */
+export interface Cancel {
+  /** The request. */
+  request: string;
+  /** The lease under which it asks for locks; absent if that has a ttl of its own. */
+  lease?: bigint | undefined;
+  /** The lock that it wanted. Said where there are several regions. */
+  lock?: string | undefined;
+  /** In whose name. Said where there are several regions. */
+  owner?: string | undefined;
+}
+
+/** Changes what a grant says of itself. */
+export interface Proclaim {
+  /** The lock's name. */
+  lock: string;
+  /** The lease that holds the lock. */
+  lease: bigint;
+  /** The fencing token of the grant. */
+  token: bigint;
+  /** What it says from now on. */
+  metadata: string;
+}
+
+/** Asks those who hold a lock, or one of them, to give it up. */
+export interface AskYield {
+  /** The lock's name. */
+  lock: string;
+  /** The fencing token of the grant; absent for all. */
+  token?: bigint | undefined;
+  /** Why, for whoever holds the lock. */
+  reason: string;
+  /** How long the holder has for that, in milliseconds. */
+  graceMs: bigint;
+  /** Whether the lock is taken from the holder after that. */
+  force: boolean;
+}
+
+/** Takes a lock from those who hold it, or from one of them. */
+export interface ForceRelease {
+  /** The lock's name. */
+  lock: string;
+  /** The fencing token of the grant; absent for all. */
+  token?: bigint | undefined;
+  /** Why, for whoever held the lock. */
+  reason: string;
+}
+
 /**
  * Ends a lease that was overdue. Counts only if the entry's own term is `term` and the lease was not renewed through the log
  * since.
@@ -117,6 +226,17 @@ export interface Expire {
   /** How often the lease had been renewed through the log when its end was proposed. */
   renewals: bigint;
   /** The term of the leader that found it overdue. */
+  term: bigint;
+}
+
+/**
+ * A span is over that the lock table asked to be told of. Counts only if the entry's own term is `term` and the alarm is still
+ * set.
+ */
+export interface Alarm {
+  /** What the table has called it. */
+  alarm: string;
+  /** The term of the leader that timed it. */
   term: bigint;
 }
 
@@ -181,6 +301,9 @@ export const Entry: MessageFns<Entry> = {
         break;
       case "conclude":
         Conclude.encode(message.command.value, writer.uint32(90).fork()).join();
+        break;
+      case "alarm":
+        Alarm.encode(message.command.value, writer.uint32(98).fork()).join();
         break;
     }
     return writer;
@@ -287,6 +410,14 @@ export const Entry: MessageFns<Entry> = {
             message.command = { $case: "conclude", value: Conclude.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.command = { $case: "alarm", value: Alarm.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -360,6 +491,27 @@ export const Write: MessageFns<Write> = {
       case "release":
         Release.encode(message.operation.value, writer.uint32(42).fork()).join();
         break;
+      case "acquireAll":
+        AcquireAll.encode(message.operation.value, writer.uint32(50).fork()).join();
+        break;
+      case "releaseAll":
+        ReleaseAll.encode(message.operation.value, writer.uint32(58).fork()).join();
+        break;
+      case "cancel":
+        Cancel.encode(message.operation.value, writer.uint32(66).fork()).join();
+        break;
+      case "endLease":
+        EndLease.encode(message.operation.value, writer.uint32(74).fork()).join();
+        break;
+      case "proclaim":
+        Proclaim.encode(message.operation.value, writer.uint32(82).fork()).join();
+        break;
+      case "askYield":
+        AskYield.encode(message.operation.value, writer.uint32(90).fork()).join();
+        break;
+      case "forceRelease":
+        ForceRelease.encode(message.operation.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -417,6 +569,62 @@ export const Write: MessageFns<Write> = {
             message.operation = { $case: "release", value: Release.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.operation = { $case: "acquireAll", value: AcquireAll.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.operation = { $case: "releaseAll", value: ReleaseAll.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.operation = { $case: "cancel", value: Cancel.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.operation = { $case: "endLease", value: EndLease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.operation = { $case: "proclaim", value: Proclaim.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.operation = { $case: "askYield", value: AskYield.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.operation = { $case: "forceRelease", value: ForceRelease.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -431,7 +639,7 @@ export const Write: MessageFns<Write> = {
 };
 
 function createBaseOpenLease(): OpenLease {
-  return { owner: "", ttlMs: 0n };
+  return { owner: "", ttlMs: 0n, metadata: "" };
 }
 
 export const OpenLease: MessageFns<OpenLease> = {
@@ -444,6 +652,9 @@ export const OpenLease: MessageFns<OpenLease> = {
         throw new globalThis.Error("value provided for field message.ttlMs of type uint64 too large");
       }
       writer.uint32(16).uint64(message.ttlMs);
+    }
+    if (message.metadata !== "") {
+      writer.uint32(26).string(message.metadata);
     }
     return writer;
   },
@@ -475,6 +686,63 @@ export const OpenLease: MessageFns<OpenLease> = {
             }
 
             message.ttlMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.metadata = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEndLease(): EndLease {
+  return { lease: 0n };
+}
+
+export const EndLease: MessageFns<EndLease> = {
+  encode(message: EndLease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== 0n) {
+      if (BigInt.asUintN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.lease);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndLease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndLease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.lease = reader.uint64() as bigint;
             continue;
           }
         }
@@ -676,6 +944,578 @@ export const Release: MessageFns<Release> = {
   },
 };
 
+function createBaseAcquireAll(): AcquireAll {
+  return {
+    demands: [],
+    owner: "",
+    under: undefined,
+    askedAtMs: 0n,
+    context: "",
+    waitMs: 0n,
+    priority: 0n,
+    delayMs: 0n,
+    metadata: "",
+  };
+}
+
+export const AcquireAll: MessageFns<AcquireAll> = {
+  encode(message: AcquireAll, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.demands) {
+      Demand.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    switch (message.under?.$case) {
+      case "lease":
+        if (BigInt.asUintN(64, message.under.value) !== message.under.value) {
+          throw new globalThis.Error("value provided for field message.under.value of type uint64 too large");
+        }
+        writer.uint32(24).uint64(message.under.value);
+        break;
+      case "ttlMs":
+        if (BigInt.asUintN(64, message.under.value) !== message.under.value) {
+          throw new globalThis.Error("value provided for field message.under.value of type uint64 too large");
+        }
+        writer.uint32(32).uint64(message.under.value);
+        break;
+    }
+    if (message.askedAtMs !== 0n) {
+      if (BigInt.asUintN(64, message.askedAtMs) !== message.askedAtMs) {
+        throw new globalThis.Error("value provided for field message.askedAtMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.askedAtMs);
+    }
+    if (message.context !== "") {
+      writer.uint32(50).string(message.context);
+    }
+    if (message.waitMs !== 0n) {
+      if (BigInt.asUintN(64, message.waitMs) !== message.waitMs) {
+        throw new globalThis.Error("value provided for field message.waitMs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.waitMs);
+    }
+    if (message.priority !== 0n) {
+      if (BigInt.asUintN(64, message.priority) !== message.priority) {
+        throw new globalThis.Error("value provided for field message.priority of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.priority);
+    }
+    if (message.delayMs !== 0n) {
+      if (BigInt.asUintN(64, message.delayMs) !== message.delayMs) {
+        throw new globalThis.Error("value provided for field message.delayMs of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.delayMs);
+    }
+    if (message.metadata !== "") {
+      writer.uint32(82).string(message.metadata);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcquireAll {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcquireAll();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.demands.push(Demand.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.under = { $case: "lease", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.under = { $case: "ttlMs", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.askedAtMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.context = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.waitMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.priority = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.delayMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.metadata = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReleaseAll(): ReleaseAll {
+  return { lease: 0n, token: 0n };
+}
+
+export const ReleaseAll: MessageFns<ReleaseAll> = {
+  encode(message: ReleaseAll, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== 0n) {
+      if (BigInt.asUintN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.lease);
+    }
+    if (message.token !== 0n) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseAll {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseAll();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.lease = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.token = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCancel(): Cancel {
+  return { request: "", lease: undefined, lock: undefined, owner: undefined };
+}
+
+export const Cancel: MessageFns<Cancel> = {
+  encode(message: Cancel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.request !== "") {
+      writer.uint32(10).string(message.request);
+    }
+    if (message.lease !== undefined) {
+      if (BigInt.asUintN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.lease);
+    }
+    if (message.lock !== undefined) {
+      writer.uint32(26).string(message.lock);
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(34).string(message.owner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cancel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lease = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProclaim(): Proclaim {
+  return { lock: "", lease: 0n, token: 0n, metadata: "" };
+}
+
+export const Proclaim: MessageFns<Proclaim> = {
+  encode(message: Proclaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lock !== "") {
+      writer.uint32(10).string(message.lock);
+    }
+    if (message.lease !== 0n) {
+      if (BigInt.asUintN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.lease);
+    }
+    if (message.token !== 0n) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.token);
+    }
+    if (message.metadata !== "") {
+      writer.uint32(34).string(message.metadata);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Proclaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProclaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lease = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.token = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.metadata = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAskYield(): AskYield {
+  return { lock: "", token: undefined, reason: "", graceMs: 0n, force: false };
+}
+
+export const AskYield: MessageFns<AskYield> = {
+  encode(message: AskYield, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lock !== "") {
+      writer.uint32(10).string(message.lock);
+    }
+    if (message.token !== undefined) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.token);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.graceMs !== 0n) {
+      if (BigInt.asUintN(64, message.graceMs) !== message.graceMs) {
+        throw new globalThis.Error("value provided for field message.graceMs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.graceMs);
+    }
+    if (message.force !== false) {
+      writer.uint32(40).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskYield {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskYield();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.token = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.graceMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseForceRelease(): ForceRelease {
+  return { lock: "", token: undefined, reason: "" };
+}
+
+export const ForceRelease: MessageFns<ForceRelease> = {
+  encode(message: ForceRelease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lock !== "") {
+      writer.uint32(10).string(message.lock);
+    }
+    if (message.token !== undefined) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.token);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForceRelease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForceRelease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.token = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseExpire(): Expire {
   return { lease: 0n, renewals: 0n, term: 0n };
 }
@@ -734,6 +1574,66 @@ export const Expire: MessageFns<Expire> = {
           }
           case 3: {
             if (tag !== 24) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAlarm(): Alarm {
+  return { alarm: "", term: 0n };
+}
+
+export const Alarm: MessageFns<Alarm> = {
+  encode(message: Alarm, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alarm !== "") {
+      writer.uint32(10).string(message.alarm);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Alarm {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlarm();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alarm = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
               break;
             }
 

@@ -6,30 +6,12 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Ending, Holder } from "./grant.ts";
+import { LeaseView, LockView, Obstacle, WaitEdge, WaiterView } from "./view.ts";
 
 export const protobufPackage = "lockmgr.log.v1";
 
 export const protobufFileName = "lockmgr/log/v1/outcome.proto";
-
-/** How a grant ended. */
-export const Ending = {
-  /** ENDING_UNSPECIFIED - Never sent. */
-  ENDING_UNSPECIFIED: 0,
-  /** ENDING_RELEASED - Its holder gave the lock back. */
-  ENDING_RELEASED: 1,
-  /** ENDING_EXPIRED - Its lease was not renewed in time. */
-  ENDING_EXPIRED: 2,
-  UNRECOGNIZED: -1,
-} as const;
-
-export type Ending = (typeof Ending)[keyof typeof Ending];
-
-export namespace Ending {
-  export type ENDING_UNSPECIFIED = typeof Ending.ENDING_UNSPECIFIED;
-  export type ENDING_RELEASED = typeof Ending.ENDING_RELEASED;
-  export type ENDING_EXPIRED = typeof Ending.ENDING_EXPIRED;
-  export type UNRECOGNIZED = typeof Ending.UNRECOGNIZED;
-}
 
 /** What came of a request. An outcome that a node does not know is an error there, never another outcome. */
 export interface Outcome {
@@ -69,7 +51,41 @@ export interface Outcome {
     /** Not released: the grant named is another owner's. */
     | { $case: "heldByAnotherOwner"; value: Holder } //
     /** A repeat so late that what became of the request is no longer known. Nothing was done. */
-    | { $case: "forgotten"; value: Nothing }
+    | { $case: "forgotten"; value: Nothing } //
+    /** It waits now, in all its queues. Not the last word. */
+    | { $case: "queued"; value: Queued } //
+    /** Not granted: somebody is in the way. */
+    | { $case: "busy"; value: Obstacle } //
+    /** Not granted: it has waited for as long as it may. */
+    | { $case: "waitOver"; value: Nothing } //
+    /** Not granted: it was cancelled. */
+    | { $case: "requestCancelled"; value: Nothing } //
+    /** Not granted: somebody for whom it would wait waits for it. */
+    | { $case: "deadlock"; value: Cycle } //
+    /** Not granted: the lock is a semaphore of another size. */
+    | { $case: "limitDiffers"; value: LimitDiffers } //
+    /** Not granted: no more than so many can wait in this cluster. */
+    | { $case: "queueFull"; value: bigint } //
+    /** Nothing is left of a request. */
+    | { $case: "cancelled"; value: Cancelled } //
+    /** A lease was ended; so many locks were freed. */
+    | { $case: "leaseClosed"; value: bigint } //
+    /** A grant says something else of itself now; its fencing token. */
+    | { $case: "proclaimed"; value: bigint } //
+    /** These holders have been asked to give the lock up. */
+    | { $case: "yieldAsked"; value: Tokens } //
+    /** The lock was taken from these holders. */
+    | { $case: "forced"; value: Tokens } //
+    /** Read: everything about a lock. */
+    | { $case: "lockSeen"; value: LockView } //
+    /** Read: a page of locks. */
+    | { $case: "locksSeen"; value: LocksSeen } //
+    /** Read: a page of those who wait for a lock. */
+    | { $case: "waitersSeen"; value: WaitersSeen } //
+    /** Read: a page of leases. */
+    | { $case: "leasesSeen"; value: LeasesSeen } //
+    /** Read: who waits for whom. */
+    | { $case: "waitsSeen"; value: WaitsSeen }
     | undefined;
 }
 
@@ -102,20 +118,70 @@ export interface EndedGrant {
   how: Ending;
 }
 
-/** Who holds a lock. */
-export interface Holder {
-  /** The owner. */
-  owner: string;
-  /** The lease. */
-  lease: bigint;
-  /** The fencing token. */
-  token: bigint;
-  /** How long the lease lasts from each renewal, in milliseconds. */
-  ttlMs: bigint;
-  /** When the lock was granted, in milliseconds since 1970. For people. */
-  grantedAtMs: bigint;
-  /** How long the lease will last if it is not renewed, in milliseconds as the leader reckons; 0 where nobody has reckoned. */
-  remainingMs: number;
+/** A request waits. */
+export interface Queued {
+  /** Its place in the queue, from 1. */
+  position: bigint;
+  /** The first lock that it cannot have yet. Never absent. */
+  obstacle: Obstacle | undefined;
+}
+
+/** Who would wait for whom, for ever. */
+export interface Cycle {
+  /** Each waits for the next, and the last for the first. */
+  edges: WaitEdge[];
+}
+
+/** A lock is a semaphore of another size. */
+export interface LimitDiffers {
+  /** The lock's name. */
+  lock: string;
+  /** How many permits it has. */
+  limit: bigint;
+}
+
+/** A request was undone. */
+export interface Cancelled {
+  /** The fencing token of the grant that was released for it; absent if there was none. */
+  token?: bigint | undefined;
+}
+
+/** Some of the grants of a lock. */
+export interface Tokens {
+  /** Their fencing tokens. */
+  tokens: bigint[];
+}
+
+/** A page of locks. */
+export interface LocksSeen {
+  /** The locks. */
+  locks: LockView[];
+  /** Behind which name the next page begins; absent if there is none. */
+  next?: string | undefined;
+}
+
+/** A page of those who wait for a lock. */
+export interface WaitersSeen {
+  /** Those who wait. */
+  waiters: WaiterView[];
+  /** How many wait for the lock, on all pages together. */
+  total: bigint;
+}
+
+/** A page of leases. */
+export interface LeasesSeen {
+  /** The leases. */
+  leases: LeaseView[];
+  /** Behind which number the next page begins; absent if there is none. */
+  next?: bigint | undefined;
+}
+
+/** Who waits for whom. */
+export interface WaitsSeen {
+  /** Each is one who waits and one who is in the way. */
+  waits: WaitEdge[];
+  /** Whether these are all. */
+  isWhole: boolean;
 }
 
 function createBaseOutcome(): Outcome {
@@ -184,6 +250,66 @@ export const Outcome: MessageFns<Outcome> = {
         break;
       case "forgotten":
         Nothing.encode(message.outcome.value, writer.uint32(138).fork()).join();
+        break;
+      case "queued":
+        Queued.encode(message.outcome.value, writer.uint32(146).fork()).join();
+        break;
+      case "busy":
+        Obstacle.encode(message.outcome.value, writer.uint32(154).fork()).join();
+        break;
+      case "waitOver":
+        Nothing.encode(message.outcome.value, writer.uint32(162).fork()).join();
+        break;
+      case "requestCancelled":
+        Nothing.encode(message.outcome.value, writer.uint32(170).fork()).join();
+        break;
+      case "deadlock":
+        Cycle.encode(message.outcome.value, writer.uint32(178).fork()).join();
+        break;
+      case "limitDiffers":
+        LimitDiffers.encode(message.outcome.value, writer.uint32(186).fork()).join();
+        break;
+      case "queueFull":
+        if (BigInt.asUintN(64, message.outcome.value) !== message.outcome.value) {
+          throw new globalThis.Error("value provided for field message.outcome.value of type uint64 too large");
+        }
+        writer.uint32(192).uint64(message.outcome.value);
+        break;
+      case "cancelled":
+        Cancelled.encode(message.outcome.value, writer.uint32(202).fork()).join();
+        break;
+      case "leaseClosed":
+        if (BigInt.asUintN(64, message.outcome.value) !== message.outcome.value) {
+          throw new globalThis.Error("value provided for field message.outcome.value of type uint64 too large");
+        }
+        writer.uint32(208).uint64(message.outcome.value);
+        break;
+      case "proclaimed":
+        if (BigInt.asUintN(64, message.outcome.value) !== message.outcome.value) {
+          throw new globalThis.Error("value provided for field message.outcome.value of type uint64 too large");
+        }
+        writer.uint32(216).uint64(message.outcome.value);
+        break;
+      case "yieldAsked":
+        Tokens.encode(message.outcome.value, writer.uint32(226).fork()).join();
+        break;
+      case "forced":
+        Tokens.encode(message.outcome.value, writer.uint32(234).fork()).join();
+        break;
+      case "lockSeen":
+        LockView.encode(message.outcome.value, writer.uint32(242).fork()).join();
+        break;
+      case "locksSeen":
+        LocksSeen.encode(message.outcome.value, writer.uint32(250).fork()).join();
+        break;
+      case "waitersSeen":
+        WaitersSeen.encode(message.outcome.value, writer.uint32(258).fork()).join();
+        break;
+      case "leasesSeen":
+        LeasesSeen.encode(message.outcome.value, writer.uint32(266).fork()).join();
+        break;
+      case "waitsSeen":
+        WaitsSeen.encode(message.outcome.value, writer.uint32(274).fork()).join();
         break;
     }
     return writer;
@@ -336,6 +462,142 @@ export const Outcome: MessageFns<Outcome> = {
             }
 
             message.outcome = { $case: "forgotten", value: Nothing.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.outcome = { $case: "queued", value: Queued.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.outcome = { $case: "busy", value: Obstacle.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.outcome = { $case: "waitOver", value: Nothing.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.outcome = { $case: "requestCancelled", value: Nothing.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.outcome = { $case: "deadlock", value: Cycle.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.outcome = { $case: "limitDiffers", value: LimitDiffers.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.outcome = { $case: "queueFull", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.outcome = { $case: "cancelled", value: Cancelled.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.outcome = { $case: "leaseClosed", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.outcome = { $case: "proclaimed", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.outcome = { $case: "yieldAsked", value: Tokens.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.outcome = { $case: "forced", value: Tokens.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.outcome = { $case: "lockSeen", value: LockView.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.outcome = { $case: "locksSeen", value: LocksSeen.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.outcome = { $case: "waitersSeen", value: WaitersSeen.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.outcome = { $case: "leasesSeen", value: LeasesSeen.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.outcome = { $case: "waitsSeen", value: WaitsSeen.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -586,46 +848,25 @@ export const EndedGrant: MessageFns<EndedGrant> = {
   },
 };
 
-function createBaseHolder(): Holder {
-  return { owner: "", lease: 0n, token: 0n, ttlMs: 0n, grantedAtMs: 0n, remainingMs: 0 };
+function createBaseQueued(): Queued {
+  return { position: 0n, obstacle: undefined };
 }
 
-export const Holder: MessageFns<Holder> = {
-  encode(message: Holder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.owner !== "") {
-      writer.uint32(10).string(message.owner);
-    }
-    if (message.lease !== 0n) {
-      if (BigInt.asUintN(64, message.lease) !== message.lease) {
-        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+export const Queued: MessageFns<Queued> = {
+  encode(message: Queued, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.position !== 0n) {
+      if (BigInt.asUintN(64, message.position) !== message.position) {
+        throw new globalThis.Error("value provided for field message.position of type uint64 too large");
       }
-      writer.uint32(16).uint64(message.lease);
+      writer.uint32(8).uint64(message.position);
     }
-    if (message.token !== 0n) {
-      if (BigInt.asUintN(64, message.token) !== message.token) {
-        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
-      }
-      writer.uint32(24).uint64(message.token);
-    }
-    if (message.ttlMs !== 0n) {
-      if (BigInt.asUintN(64, message.ttlMs) !== message.ttlMs) {
-        throw new globalThis.Error("value provided for field message.ttlMs of type uint64 too large");
-      }
-      writer.uint32(32).uint64(message.ttlMs);
-    }
-    if (message.grantedAtMs !== 0n) {
-      if (BigInt.asUintN(64, message.grantedAtMs) !== message.grantedAtMs) {
-        throw new globalThis.Error("value provided for field message.grantedAtMs of type uint64 too large");
-      }
-      writer.uint32(40).uint64(message.grantedAtMs);
-    }
-    if (message.remainingMs !== 0) {
-      writer.uint32(49).double(message.remainingMs);
+    if (message.obstacle !== undefined) {
+      Obstacle.encode(message.obstacle, writer.uint32(18).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Holder {
+  decode(input: BinaryReader | Uint8Array, length?: number): Queued {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -634,7 +875,61 @@ export const Holder: MessageFns<Holder> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHolder();
+      const message = createBaseQueued();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.position = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.obstacle = Obstacle.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCycle(): Cycle {
+  return { edges: [] };
+}
+
+export const Cycle: MessageFns<Cycle> = {
+  encode(message: Cycle, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.edges) {
+      WaitEdge.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cycle {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCycle();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -643,7 +938,59 @@ export const Holder: MessageFns<Holder> = {
               break;
             }
 
-            message.owner = reader.string();
+            message.edges.push(WaitEdge.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLimitDiffers(): LimitDiffers {
+  return { lock: "", limit: 0n };
+}
+
+export const LimitDiffers: MessageFns<LimitDiffers> = {
+  encode(message: LimitDiffers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lock !== "") {
+      writer.uint32(10).string(message.lock);
+    }
+    if (message.limit !== 0n) {
+      if (BigInt.asUintN(64, message.limit) !== message.limit) {
+        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitDiffers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitDiffers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lock = reader.string();
             continue;
           }
           case 2: {
@@ -651,39 +998,353 @@ export const Holder: MessageFns<Holder> = {
               break;
             }
 
-            message.lease = reader.uint64() as bigint;
+            message.limit = reader.uint64() as bigint;
             continue;
           }
-          case 3: {
-            if (tag !== 24) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCancelled(): Cancelled {
+  return { token: undefined };
+}
+
+export const Cancelled: MessageFns<Cancelled> = {
+  encode(message: Cancelled, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== undefined) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cancelled {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelled();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
               break;
             }
 
             message.token = reader.uint64() as bigint;
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTokens(): Tokens {
+  return { tokens: [] };
+}
+
+export const Tokens: MessageFns<Tokens> = {
+  encode(message: Tokens, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.tokens) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field tokens of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Tokens {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokens();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.tokens.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tokens.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLocksSeen(): LocksSeen {
+  return { locks: [], next: undefined };
+}
+
+export const LocksSeen: MessageFns<LocksSeen> = {
+  encode(message: LocksSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.locks) {
+      LockView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== undefined) {
+      writer.uint32(18).string(message.next);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocksSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocksSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
               break;
             }
 
-            message.ttlMs = reader.uint64() as bigint;
+            message.locks.push(LockView.decode(reader, reader.uint32()));
             continue;
           }
-          case 5: {
-            if (tag !== 40) {
+          case 2: {
+            if (tag !== 18) {
               break;
             }
 
-            message.grantedAtMs = reader.uint64() as bigint;
+            message.next = reader.string();
             continue;
           }
-          case 6: {
-            if (tag !== 49) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWaitersSeen(): WaitersSeen {
+  return { waiters: [], total: 0n };
+}
+
+export const WaitersSeen: MessageFns<WaitersSeen> = {
+  encode(message: WaitersSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.waiters) {
+      WaiterView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.total !== 0n) {
+      if (BigInt.asUintN(64, message.total) !== message.total) {
+        throw new globalThis.Error("value provided for field message.total of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.total);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitersSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitersSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
               break;
             }
 
-            message.remainingMs = reader.double();
+            message.waiters.push(WaiterView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeasesSeen(): LeasesSeen {
+  return { leases: [], next: undefined };
+}
+
+export const LeasesSeen: MessageFns<LeasesSeen> = {
+  encode(message: LeasesSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.leases) {
+      LeaseView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== undefined) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeasesSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeasesSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leases.push(LeaseView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWaitsSeen(): WaitsSeen {
+  return { waits: [], isWhole: false };
+}
+
+export const WaitsSeen: MessageFns<WaitsSeen> = {
+  encode(message: WaitsSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.waits) {
+      WaitEdge.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.isWhole !== false) {
+      writer.uint32(16).bool(message.isWhole);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitsSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitsSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.waits.push(WaitEdge.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.isWhole = reader.bool();
             continue;
           }
         }

@@ -6,7 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Ending, Outcome } from "./outcome.ts";
+import { Ending } from "./grant.ts";
+import { Outcome } from "./outcome.ts";
 
 export const protobufPackage = "lockmgr.log.v1";
 

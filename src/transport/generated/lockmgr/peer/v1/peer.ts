@@ -17,8 +17,21 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Acquire, Entry, OpenLease, Release } from "../../log/v1/log.ts";
+import {
+  Acquire,
+  AcquireAll,
+  AskYield,
+  Cancel,
+  EndLease,
+  Entry,
+  ForceRelease,
+  OpenLease,
+  Proclaim,
+  Release,
+  ReleaseAll,
+} from "../../log/v1/log.ts";
 import { Outcome } from "../../log/v1/outcome.ts";
+import { Look } from "../../log/v1/view.ts";
 import { Chunk, Position } from "../../snapshot/v1/snapshot.ts";
 import { RegionMessage } from "./region.ts";
 
@@ -42,6 +55,8 @@ export const Refusal = {
   REFUSAL_STOPPING: 5,
   /** REFUSAL_NO_QUORUM - No majority of regions could be reached in time; nothing was granted. */
   REFUSAL_NO_QUORUM: 6,
+  /** REFUSAL_UNSERVED - This cluster does not serve the operation: it has several regions. */
+  REFUSAL_UNSERVED: 7,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -55,6 +70,7 @@ export namespace Refusal {
   export type REFUSAL_DISK_FULL = typeof Refusal.REFUSAL_DISK_FULL;
   export type REFUSAL_STOPPING = typeof Refusal.REFUSAL_STOPPING;
   export type REFUSAL_NO_QUORUM = typeof Refusal.REFUSAL_NO_QUORUM;
+  export type REFUSAL_UNSERVED = typeof Refusal.REFUSAL_UNSERVED;
   export type UNRECOGNIZED = typeof Refusal.UNRECOGNIZED;
 }
 
@@ -253,7 +269,23 @@ export interface ForwardedRequest {
     /** Renews the lease with this number. */
     | { $case: "renewLease"; value: bigint } //
     /** Asks who holds the lock with this name. */
-    | { $case: "check"; value: string }
+    | { $case: "check"; value: string } //
+    /** Takes several locks. */
+    | { $case: "acquireAll"; value: AcquireAll } //
+    /** Gives back all locks of a grant. */
+    | { $case: "releaseAll"; value: ReleaseAll } //
+    /** Undoes a request. */
+    | { $case: "cancel"; value: Cancel } //
+    /** Ends a lease. */
+    | { $case: "endLease"; value: EndLease } //
+    /** Changes what a grant says of itself. */
+    | { $case: "proclaim"; value: Proclaim } //
+    /** Asks holders to give a lock up. */
+    | { $case: "askYield"; value: AskYield } //
+    /** Takes a lock from its holders. */
+    | { $case: "forceRelease"; value: ForceRelease } //
+    /** Looks at the lock table. */
+    | { $case: "look"; value: Look }
     | undefined;
   /** How many bytes the request takes, for admission. */
   bytes: bigint;
@@ -1468,6 +1500,30 @@ export const ForwardedRequest: MessageFns<ForwardedRequest> = {
       case "check":
         writer.uint32(58).string(message.operation.value);
         break;
+      case "acquireAll":
+        AcquireAll.encode(message.operation.value, writer.uint32(90).fork()).join();
+        break;
+      case "releaseAll":
+        ReleaseAll.encode(message.operation.value, writer.uint32(98).fork()).join();
+        break;
+      case "cancel":
+        Cancel.encode(message.operation.value, writer.uint32(106).fork()).join();
+        break;
+      case "endLease":
+        EndLease.encode(message.operation.value, writer.uint32(114).fork()).join();
+        break;
+      case "proclaim":
+        Proclaim.encode(message.operation.value, writer.uint32(122).fork()).join();
+        break;
+      case "askYield":
+        AskYield.encode(message.operation.value, writer.uint32(130).fork()).join();
+        break;
+      case "forceRelease":
+        ForceRelease.encode(message.operation.value, writer.uint32(138).fork()).join();
+        break;
+      case "look":
+        Look.encode(message.operation.value, writer.uint32(146).fork()).join();
+        break;
     }
     if (message.bytes !== 0n) {
       if (BigInt.asUintN(64, message.bytes) !== message.bytes) {
@@ -1554,6 +1610,70 @@ export const ForwardedRequest: MessageFns<ForwardedRequest> = {
             }
 
             message.operation = { $case: "check", value: reader.string() };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.operation = { $case: "acquireAll", value: AcquireAll.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.operation = { $case: "releaseAll", value: ReleaseAll.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.operation = { $case: "cancel", value: Cancel.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.operation = { $case: "endLease", value: EndLease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.operation = { $case: "proclaim", value: Proclaim.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.operation = { $case: "askYield", value: AskYield.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.operation = { $case: "forceRelease", value: ForceRelease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.operation = { $case: "look", value: Look.decode(reader, reader.uint32()) };
             continue;
           }
           case 8: {

@@ -6,7 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Holder, Nothing, Outcome } from "../../log/v1/outcome.ts";
+import { Holder } from "../../log/v1/grant.ts";
+import { Nothing, Outcome } from "../../log/v1/outcome.ts";
 import { Ballot, Claim, LeaseTerms, Value } from "../../log/v1/region.ts";
 
 export const protobufPackage = "lockmgr.peer.v1";

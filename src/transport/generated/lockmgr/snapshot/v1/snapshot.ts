@@ -6,7 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Ending, Outcome } from "../../log/v1/outcome.ts";
+import { Demand, Ending, GrantTerms, Mode } from "../../log/v1/grant.ts";
+import { Outcome } from "../../log/v1/outcome.ts";
 import { Ballot, Value } from "../../log/v1/region.ts";
 
 export const protobufPackage = "lockmgr.snapshot.v1";
@@ -86,6 +87,10 @@ export interface Slice {
   leaseNumbers: bigint[];
   /** What this region has promised and accepted. */
   acceptors: AcceptorRecord[];
+  /** Those who wait. */
+  waiters: WaiterRecord[];
+  /** Grants that were lost, while their lock-delay lasts. */
+  delays: DelayRecord[];
 }
 
 /** A lease. */
@@ -98,6 +103,8 @@ export interface LeaseRecord {
   ttlMs: bigint;
   /** How often it was renewed through the log. */
   renewals: bigint;
+  /** What its owner says of itself. Nothing if it is empty. */
+  metadata: string;
 }
 
 /** A held lock. */
@@ -112,8 +119,58 @@ export interface LockRecord {
   token: bigint;
   /** When it was granted, in milliseconds since 1970. For people. */
   grantedAtMs: bigint;
-  /** The request that was granted. */
+  /** The request that was granted. Several locks that were granted together have the same request and the same token. */
   requestId: string;
+  /** How it is held; absent if exclusively, without a delay, with nothing said of it. */
+  terms: GrantTerms | undefined;
+}
+
+/** Somebody who waits. */
+export interface WaiterRecord {
+  /** The request that waits. */
+  requestId: string;
+  /** Whose it is. */
+  owner: string;
+  /** The lease under which it waits. */
+  lease: bigint;
+  /** Which of the independent tasks of that lease. */
+  context: string;
+  /** What it wants. At least one; no name twice. */
+  demands: Demand[];
+  /** How long it may wait in all, in milliseconds. */
+  waitMs: bigint;
+  /** 0 to 9; the higher one comes first. */
+  priority: bigint;
+  /** For how long the locks stay unavailable if the grant is lost and not released, in milliseconds. */
+  delayMs: bigint;
+  /** What the grant will say of itself. */
+  metadata: string;
+  /** When the request came in, in milliseconds since 1970. For people. */
+  askedAtMs: bigint;
+  /** The index of the entry that queued it. */
+  index: bigint;
+}
+
+/** A grant that was lost, and whose lock is not to be had for a while. */
+export interface DelayRecord {
+  /** The lock's name. */
+  lock: string;
+  /** The fencing token. */
+  token: bigint;
+  /** Who held the lock. */
+  owner: string;
+  /** The lease that held it. */
+  lease: bigint;
+  /** In which way it was held. */
+  mode: Mode;
+  /** How many permits of a semaphore; 1 in the other modes. */
+  permits: bigint;
+  /** How many permits the semaphore has; 0 in the other modes. */
+  limit: bigint;
+  /** For how long the lock stays unavailable, in milliseconds. */
+  delayMs: bigint;
+  /** How the grant ended. */
+  how: Ending;
 }
 
 /** What came of a write. */
@@ -443,6 +500,8 @@ function createBaseSlice(): Slice {
     floor: undefined,
     leaseNumbers: [],
     acceptors: [],
+    waiters: [],
+    delays: [],
   };
 }
 
@@ -502,6 +561,12 @@ export const Slice: MessageFns<Slice> = {
     }
     for (const v of message.acceptors) {
       AcceptorRecord.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.waiters) {
+      WaiterRecord.encode(v!, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.delays) {
+      DelayRecord.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -633,6 +698,22 @@ export const Slice: MessageFns<Slice> = {
             message.acceptors.push(AcceptorRecord.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.waiters.push(WaiterRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.delays.push(DelayRecord.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -647,7 +728,7 @@ export const Slice: MessageFns<Slice> = {
 };
 
 function createBaseLeaseRecord(): LeaseRecord {
-  return { id: 0n, owner: "", ttlMs: 0n, renewals: 0n };
+  return { id: 0n, owner: "", ttlMs: 0n, renewals: 0n, metadata: "" };
 }
 
 export const LeaseRecord: MessageFns<LeaseRecord> = {
@@ -672,6 +753,9 @@ export const LeaseRecord: MessageFns<LeaseRecord> = {
         throw new globalThis.Error("value provided for field message.renewals of type uint64 too large");
       }
       writer.uint32(32).uint64(message.renewals);
+    }
+    if (message.metadata !== "") {
+      writer.uint32(42).string(message.metadata);
     }
     return writer;
   },
@@ -721,6 +805,14 @@ export const LeaseRecord: MessageFns<LeaseRecord> = {
             message.renewals = reader.uint64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.metadata = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -735,7 +827,7 @@ export const LeaseRecord: MessageFns<LeaseRecord> = {
 };
 
 function createBaseLockRecord(): LockRecord {
-  return { lock: "", owner: "", lease: 0n, token: 0n, grantedAtMs: 0n, requestId: "" };
+  return { lock: "", owner: "", lease: 0n, token: 0n, grantedAtMs: 0n, requestId: "", terms: undefined };
 }
 
 export const LockRecord: MessageFns<LockRecord> = {
@@ -766,6 +858,9 @@ export const LockRecord: MessageFns<LockRecord> = {
     }
     if (message.requestId !== "") {
       writer.uint32(50).string(message.requestId);
+    }
+    if (message.terms !== undefined) {
+      GrantTerms.encode(message.terms, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -829,6 +924,349 @@ export const LockRecord: MessageFns<LockRecord> = {
             }
 
             message.requestId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.terms = GrantTerms.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWaiterRecord(): WaiterRecord {
+  return {
+    requestId: "",
+    owner: "",
+    lease: 0n,
+    context: "",
+    demands: [],
+    waitMs: 0n,
+    priority: 0n,
+    delayMs: 0n,
+    metadata: "",
+    askedAtMs: 0n,
+    index: 0n,
+  };
+}
+
+export const WaiterRecord: MessageFns<WaiterRecord> = {
+  encode(message: WaiterRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    if (message.lease !== 0n) {
+      if (BigInt.asUintN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.lease);
+    }
+    if (message.context !== "") {
+      writer.uint32(34).string(message.context);
+    }
+    for (const v of message.demands) {
+      Demand.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.waitMs !== 0n) {
+      if (BigInt.asUintN(64, message.waitMs) !== message.waitMs) {
+        throw new globalThis.Error("value provided for field message.waitMs of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.waitMs);
+    }
+    if (message.priority !== 0n) {
+      if (BigInt.asUintN(64, message.priority) !== message.priority) {
+        throw new globalThis.Error("value provided for field message.priority of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.priority);
+    }
+    if (message.delayMs !== 0n) {
+      if (BigInt.asUintN(64, message.delayMs) !== message.delayMs) {
+        throw new globalThis.Error("value provided for field message.delayMs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.delayMs);
+    }
+    if (message.metadata !== "") {
+      writer.uint32(74).string(message.metadata);
+    }
+    if (message.askedAtMs !== 0n) {
+      if (BigInt.asUintN(64, message.askedAtMs) !== message.askedAtMs) {
+        throw new globalThis.Error("value provided for field message.askedAtMs of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.askedAtMs);
+    }
+    if (message.index !== 0n) {
+      if (BigInt.asUintN(64, message.index) !== message.index) {
+        throw new globalThis.Error("value provided for field message.index of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.index);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaiterRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaiterRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lease = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.context = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.demands.push(Demand.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.waitMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.priority = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.delayMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.metadata = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.askedAtMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.index = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDelayRecord(): DelayRecord {
+  return { lock: "", token: 0n, owner: "", lease: 0n, mode: 0, permits: 0n, limit: 0n, delayMs: 0n, how: 0 };
+}
+
+export const DelayRecord: MessageFns<DelayRecord> = {
+  encode(message: DelayRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lock !== "") {
+      writer.uint32(10).string(message.lock);
+    }
+    if (message.token !== 0n) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.token);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    if (message.lease !== 0n) {
+      if (BigInt.asUintN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.lease);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(40).int32(message.mode);
+    }
+    if (message.permits !== 0n) {
+      if (BigInt.asUintN(64, message.permits) !== message.permits) {
+        throw new globalThis.Error("value provided for field message.permits of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.permits);
+    }
+    if (message.limit !== 0n) {
+      if (BigInt.asUintN(64, message.limit) !== message.limit) {
+        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.limit);
+    }
+    if (message.delayMs !== 0n) {
+      if (BigInt.asUintN(64, message.delayMs) !== message.delayMs) {
+        throw new globalThis.Error("value provided for field message.delayMs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.delayMs);
+    }
+    if (message.how !== 0) {
+      writer.uint32(72).int32(message.how);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DelayRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDelayRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.token = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lease = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.permits = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.limit = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.delayMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.how = reader.int32() as any;
             continue;
           }
         }
