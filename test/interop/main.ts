@@ -1,16 +1,18 @@
-// `npm run interop`: clients that others have written, or that their tools have made, against one node and against three.
+// `npm run interop`: clients that others have written, or that their tools have made, against one node and against three; and
+// the fencing guards and the examples against the stores that they are for.
 
 import { join } from "node:path";
 import { at, startCluster } from "../cluster/cluster.ts";
 import { kill, launch, planSites, type Site, temporaryDirectory, untilReady } from "../cluster/node-process.ts";
 import { isFree } from "../cluster/ports.ts";
 import { runCommands } from "./commands.ts";
+import { runGuards } from "./guards.ts";
 import { newReport } from "./report.ts";
 import { isInstalled, run } from "./run.ts";
 import { buildGoClient, buildPythonClient, installGrpcurl, type Toolchain } from "./toolchains.ts";
 
 const defaultPorts = { grpcPort: 9090, httpPort: 8080, regionPort: 9091 };
-const programMsMax = 120_000;
+const programMsMax = 180_000;
 
 const report = newReport();
 console.log("installing clients (the first time takes minutes)");
@@ -29,6 +31,8 @@ const node = await untilReady(launch(site));
 try {
   await runCommands(report, { site, grpcurl, curl });
   await runPrograms("one node", [site.grpc]);
+  console.log("\nguards against real stores, and the examples");
+  await runGuards(report, site.grpc);
 } finally {
   await kill(node);
 }

@@ -1,7 +1,7 @@
 // Foreign clients, installed into a cache of this repository from the package registries, each by its own language's tools:
 // grpcurl, and programs that are built from the .proto files. What cannot be installed is null, with the reason.
 
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { isInstalled, type RunOptions, type RunResult, root, run } from "./run.ts";
 
@@ -22,7 +22,12 @@ const goGenerators = [
   "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12",
   "google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2",
 ];
-const protos = ["com/geastalt/lock/grpc/lock.proto", "lowkey/v1/lock.proto"];
+const versitygw = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+const protos = [
+  "com/geastalt/lock/grpc/lock.proto",
+  "lowkey/v1/lock.proto",
+  ...["types", "lock", "election"].map((name) => `lockmgr/v1/${name}.proto`),
+];
 const goModule = "lockmgr.test/interop";
 
 const missing = (reason: string): Toolchain => ({ command: null, reason });
@@ -35,12 +40,26 @@ async function step(command: string, args: readonly string[], options: RunOption
 
 const goInstall = (module: string) => step("go", ["install", module], { env: { GOBIN: toolsDirectory } });
 
-export async function installGrpcurl(): Promise<Toolchain> {
-  const program = join(toolsDirectory, "grpcurl");
+export const installGrpcurl = (): Promise<Toolchain> => goProgram("grpcurl", grpcurl);
+
+/** An S3 server over the files of a directory. */
+export const installS3Server = (): Promise<Toolchain> => goProgram("versitygw", versitygw);
+
+async function goProgram(name: string, module: string): Promise<Toolchain> {
+  const program = join(toolsDirectory, name);
   if (existsSync(program)) return { command: [program], reason: "" };
-  if (!isInstalled("go")) return missing("go is not installed, so grpcurl cannot be built");
-  const problem = await goInstall(grpcurl);
+  if (!isInstalled("go")) return missing(`go is not installed, so ${name} cannot be built`);
+  const problem = await goInstall(module);
   return problem === null ? { command: [program], reason: "" } : missing(problem);
+}
+
+/** What the programs of `examples` need, in that folder; null, or what went wrong. */
+export async function installExamples(): Promise<string | null> {
+  const folder = join(root, "examples");
+  const installed = join(folder, "node_modules", ".package-lock.json");
+  const lock = join(folder, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(lock).mtimeMs) return null;
+  return step("npm", ["ci"], { cwd: folder });
 }
 
 /** The Go program beside this file, with stubs generated afresh. */
@@ -93,7 +112,10 @@ export async function buildPythonClient(): Promise<Toolchain> {
       ...protos.map((proto) => join(protoRoot, proto)),
     ]));
   if (problem !== null) return missing(problem);
-  return { command: ["env", `PYTHONPATH=${stubs}`, python, join(sources, "client.py")], reason: "" };
+  return {
+    command: ["env", "PYTHONDONTWRITEBYTECODE=1", `PYTHONPATH=${stubs}`, python, join(sources, "client.py")],
+    reason: "",
+  };
 }
 
 /** The PATH on which a shell finds the installed programs first. */

@@ -1,4 +1,4 @@
-// A client of both services, made from the .proto files by the usual Go tools and written against the published interface.
+// A client of all services, made from the .proto files by the usual Go tools and written against the published interface.
 // It prints one line per rule, "ok RULE" or "FAIL RULE: why". Arguments: the addresses of one or more nodes of a group.
 package main
 
@@ -19,6 +19,15 @@ import (
 	leased "lockmgr.test/interop/gen/lowkey/v1"
 )
 
+// repeats tells gRPC to repeat what was UNAVAILABLE, as it is while a leader is elected. Request ids make that safe.
+const repeats = `{"methodConfig": [{
+	"name": [{"service": "lockmgr.v1.LockService"}, {"service": "lockmgr.v1.ElectionService"}],
+	"retryPolicy": {
+		"maxAttempts": 5, "initialBackoff": "0.5s", "maxBackoff": "2s", "backoffMultiplier": 2,
+		"retryableStatusCodes": ["UNAVAILABLE"]
+	}
+}]}`
+
 var failed = false
 
 func rule(name string, err error) {
@@ -38,11 +47,13 @@ func want(condition bool, format string, values ...any) error {
 }
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 150*time.Second)
 	defer cancel()
 	var connections []*grpc.ClientConn
 	for _, address := range os.Args[1:] {
-		connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		connection, err := grpc.NewClient(
+			address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(repeats),
+		)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -55,6 +66,8 @@ func main() {
 		next := connections[(i+1)%len(connections)]
 		statelessRules(ctx, fmt.Sprintf("go-stateless-%d", i), connection, next)
 		leaseRules(ctx, fmt.Sprintf("go-leased-%d", i), connection, next)
+		sessionRules(ctx, fmt.Sprintf("go-native-%d", i), connection, next)
+		electionRules(ctx, fmt.Sprintf("go-election-%d", i), connection, next)
 	}
 	if failed {
 		os.Exit(1)

@@ -1,18 +1,35 @@
-"""A client of both services, made from the .proto files by the usual Python tools.
+"""A client of all services, made from the .proto files by the usual Python tools.
 
 It prints one line per rule, "ok RULE" or "FAIL RULE: why". Arguments: the addresses of one or more nodes of a group.
 """
 
+import json
 import sys
 import time
 
 import grpc
+import native
 from com.geastalt.lock.grpc import lock_pb2 as stateless
 from com.geastalt.lock.grpc import lock_pb2_grpc as stateless_grpc
 from lowkey.v1 import lock_pb2 as leased
 from lowkey.v1 import lock_pb2_grpc as leased_grpc
 
 SECONDS = 20
+# What was UNAVAILABLE, as it is while a leader is elected, is repeated. Request ids make that safe.
+REPEATS = {
+    "methodConfig": [
+        {
+            "name": [{"service": "lockmgr.v1.LockService"}, {"service": "lockmgr.v1.ElectionService"}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.5s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
 failed = False
 
 
@@ -111,11 +128,15 @@ def lease_rules(lock, here, there):
 
 
 def main(addresses):
-    channels = [grpc.insecure_channel(address) for address in addresses]
+    channels = [
+        grpc.insecure_channel(address, options=[("grpc.service_config", json.dumps(REPEATS))]) for address in addresses
+    ]
     for i, channel in enumerate(channels):
         following = channels[(i + 1) % len(channels)]
         stateless_rules(f"python-stateless-{i}", channel, following)
         lease_rules(f"python-leased-{i}", channel, following)
+        native.session_rules(rule, f"python-native-{i}", channel, following)
+        native.election_rules(rule, f"python-election-{i}", channel, following)
     for channel in channels:
         channel.close()
 
