@@ -31,7 +31,7 @@ function beginRound(state: RaftState, leader: Leader): RaftEffect[] {
   const knowsCommitted = state.commitIndex >= leader.firstIndex && state.handedToLock !== null;
   if (isIdle(leader.waiting) || !knowsCommitted || leader.transfer !== null) return [];
   leader.round += 1;
-  leader.rounds.push({ round: leader.round, waiting: leader.waiting });
+  leader.rounds.push({ round: leader.round, readIndex: state.commitIndex, waiting: leader.waiting });
   leader.waiting = { queries: [], tickets: [] };
   if (state.peers.length === 0) return settleRounds(state, leader);
   return beat(state, leader);
@@ -40,14 +40,19 @@ function beginRound(state: RaftState, leader: Leader): RaftEffect[] {
 /** A round that takes longer than it should holds nobody up: those that came meanwhile start the next. */
 export const onConfirmTimeout = (state: RaftState, leader: Leader): RaftEffect[] => beginRound(state, leader);
 
-/** Lets go what waited for rounds that a majority has answered. Everything committed was handed to the lock actor before. */
+/**
+ * Lets go what waited for rounds that a majority has answered, once everything that was committed when its round began has been handed
+ * to the lock actor (thesis §6.4): that may wait for this node's own disk, when a snapshot is due.
+ */
 export function settleRounds(state: RaftState, leader: Leader): RaftEffect[] {
   if (leader.rounds.length === 0) return [];
   const answered = [leader.round, ...[...leader.followers.values()].map((follower) => follower.round)];
   const reached = reachedByMajority(answered);
   const effects: RaftEffect[] = [];
-  while ((leader.rounds[0]?.round ?? Number.POSITIVE_INFINITY) <= reached) {
-    const { queries, tickets } = (leader.rounds.shift() as Leader["rounds"][number]).waiting;
+  for (let first = leader.rounds[0]; first !== undefined; first = leader.rounds[0]) {
+    if (first.round > reached || first.readIndex > (state.handedToLock ?? -1)) break;
+    leader.rounds.shift();
+    const { queries, tickets } = first.waiting;
     if (queries.length > 0) effects.push(send("lock", { type: "read", queries }));
     for (const ticket of tickets) effects.push(send("lease", { type: "confirmed", ticket }));
   }

@@ -33,7 +33,7 @@ import {
   propose,
 } from "./leader.ts";
 import { emptyLog, lastIndex, termAt } from "./log.ts";
-import { awaitRound, beginRoundIfDue, onConfirmTimeout } from "./reads.ts";
+import { awaitRound, beginRoundIfDue, onConfirmTimeout, settleRounds } from "./reads.ts";
 import { onChunkRead } from "./sending-snapshots.ts";
 import {
   hardState,
@@ -141,8 +141,8 @@ function onPersisted(
   if (isCurrent && message.lastIndex > state.durableIndex) {
     state.durableIndex = message.lastIndex;
     effects.push(...asLeader(state, (leader) => onLogDurable(state, leader)));
-    // A snapshot may have waited for this, and entries behind it.
-    effects.push(...handToLock(state));
+    // A snapshot may have waited for this, entries behind it, and reads behind those.
+    effects.push(...handToLock(state), ...asLeader(state, (leader) => settleRounds(state, leader)));
   }
   return effects;
 }

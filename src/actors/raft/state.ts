@@ -52,7 +52,7 @@ export interface Leader {
   /** What waits for the next round. */
   waiting: Waiting;
   /** Rounds under way, oldest first, with what waits for each. */
-  readonly rounds: { readonly round: number; readonly waiting: Waiting }[];
+  readonly rounds: { readonly round: number; readonly readIndex: LogIndex; readonly waiting: Waiting }[];
   /** Whom leadership is being handed over to. Nothing is proposed, confirmed or read meanwhile. */
   transfer: { readonly to: NodeId; sent: boolean } | null;
 }

@@ -40,6 +40,25 @@ test("a read waits for a majority to answer a heartbeat that was sent after it c
   assert.equal(raft.receive(state, received("b", ack(1)), at(1)), [readByLock("x")]);
 });
 
+test("a read waits until all that was committed when its round began is with the lock actor (thesis §6.4)", () => {
+  const state = leader({ term: 2, log: Array(9).fill(2), commitIndex: 9 });
+  // A snapshot is due, and what comes after it waits until the own disk has what it will contain.
+  state.durableIndex = logIndex(3);
+  state.handedToLock = logIndex(8);
+  raft.receive(state, read("x"), at(0));
+  assert.equal(
+    raft.receive(state, received("b", ack(1, 9)), at(1)),
+    [],
+    "the lock actor has not been sent the last entry",
+  );
+  const durable = { replacements: 0, hardState: state.durableHardState, lastIndex: logIndex(9), lastTerm: term(2) };
+  const effects = raft.receive(state, { type: "persisted", ...durable }, at(2));
+  const types = effects.flatMap((effect) =>
+    effect.type === "send" && effect.to === "lock" ? [effect.letter.type] : [],
+  );
+  assert.equal(types, ["takeSnapshot", "apply", "read"]);
+});
+
 test("what comes while a round is under way shares the next one", () => {
   const state = leader({ term: 2, log: [2], commitIndex: 1 });
   raft.receive(state, read("x"), at(0));
