@@ -88,7 +88,7 @@ function build() {
 /** Changes whenever something that the compiler reads does. */
 function fingerprint() {
   const inputs = ["src", "test", "bench"].flatMap((folder) =>
-    filesUnder(folder).filter((path) => /\.(ts|json)$/.test(path)),
+    filesUnder(folder).filter((path) => /\.(c?ts|json)$/.test(path)),
   );
   inputs.push("tsconfig.json", "tsconfig.base.json", "package-lock.json");
   const facts = inputs.sort().map((path) => {

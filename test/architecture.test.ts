@@ -131,6 +131,15 @@ test("nothing of the service imports the client library but the command line", (
   assert.equal(strays, []);
 });
 
+test("the command line speaks with the service as any client does: only `serve` starts one", () => {
+  const strays = sources
+    .filter((path) => path.startsWith("src/cli/"))
+    .flatMap((path) => importsFrom(path).files.map((target) => [path, target] as const))
+    .filter(([, target]) => !/^src\/(cli|client|transport\/generated)\//.test(target))
+    .map(([path, target]) => `${path} imports ${target}`);
+  assert.equal(strays, ["src/cli/main.ts imports src/main.ts"]);
+});
+
 test("actors import no package and no module of Node", () => {
   const strays = sources
     .filter((path) => path.startsWith("src/actors/"))

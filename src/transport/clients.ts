@@ -12,6 +12,15 @@ import { newHealth } from "./clients/health.ts";
 import { newHttpServer, openHttpServer } from "./clients/http.ts";
 import { newLeased } from "./clients/leased.ts";
 import { newMetrics } from "./clients/metrics.ts";
+import { addNativeRoutes } from "./clients/native-http.ts";
+import {
+  addNativeServices,
+  electionService,
+  nativeService,
+  nativeUnaryPaths,
+  waitingPaths,
+} from "./clients/native-services.ts";
+import { addOpenApi } from "./clients/openapi.ts";
 import type { Desk } from "./clients/procedure.ts";
 import { addReflection } from "./clients/reflection.ts";
 import { newRegions } from "./clients/regions.ts";
@@ -28,7 +37,7 @@ import type { Resident, StartResident } from "./resident.ts";
 /** How long calls that are under way may take to end when the node stops. */
 const graceMs = 2_000;
 
-const services = [statelessService, leasedService];
+const services = [statelessService, leasedService, nativeService, electionService];
 const listed = [...services, "grpc.health.v1.Health"];
 
 export const startClients: StartResident<"clients"> = async (surroundings) => {
@@ -59,13 +68,19 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
   const server = newGrpcServer(settings);
   addStatelessService(server, desk, metrics);
   addLeasedService(server, desk, leased, metrics, streams);
+  addNativeServices(server, { desk, metrics, streams });
   health.addTo(adopter(server, streams));
   addReflection(adopter(server, streams), listed);
   const app = newHttpServer(settings);
   addLeasedRoutes(app, desk, leased, metrics);
   addNodeRoutes(app, metrics, notReady);
+  addNativeRoutes(app, { desk, metrics, streams });
+  addOpenApi(app, settings.version);
 
-  const grpc = await openGrpcServer(server, settings, unaryPaths);
+  const grpc = await openGrpcServer(server, settings, {
+    unary: new Set([...unaryPaths, ...nativeUnaryPaths]),
+    waiting: waitingPaths,
+  });
   const http = await openHttpServer(app, settings).catch(async (error) => {
     await grpc.stop(0);
     throw error;
@@ -76,6 +91,11 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
       switch (letter.type) {
         case "answered":
           return calls.answer(letter.call, letter.answer);
+        case "waiting":
+          return calls.wait(letter.call, letter.answer);
+        case "watched":
+        case "watchGone":
+          return calls.watched(letter);
         case "counted":
           return calls.count(letter.call, letter.counts);
         case "regions":

@@ -4,8 +4,25 @@ import { status } from "@grpc/grpc-js";
 import type { Outcome, Refusal } from "../actors/operations.ts";
 import { LockStatus } from "./generated/com/geastalt/lock/grpc/lock.ts";
 
-/** The outcomes in which a client gets what it asked for. */
-type Success = "leaseOpened" | "leaseRenewed" | "granted" | "released" | "locked" | "free";
+/** The outcomes in which a client gets what it asked for, and the one that is not the last word. */
+type Success =
+  | "leaseOpened"
+  | "leaseRenewed"
+  | "granted"
+  | "released"
+  | "locked"
+  | "free"
+  | "queued"
+  | "cancelled"
+  | "leaseClosed"
+  | "proclaimed"
+  | "yieldAsked"
+  | "forced"
+  | "lockSeen"
+  | "locksSeen"
+  | "waitersSeen"
+  | "leasesSeen"
+  | "waitsSeen";
 
 /** Why a client of an interface that speaks in statuses does not get what it asked for. */
 export type Reason =
@@ -15,6 +32,10 @@ export type Reason =
   | "invalid"
   /** The call exists and is not served. */
   | "unserved"
+  /** A watch: nothing is known any more of what came after the revision that it named. */
+  | "revisionGone"
+  /** A stream: its client does not read what it has asked for. */
+  | "unread"
   /** The answer does not fit the question: a node of another version, or a defect. */
   | "unexpected";
 
@@ -44,10 +65,21 @@ export const grpcStatus = {
   heldByAnotherLease: status.PERMISSION_DENIED,
   heldByAnotherOwner: status.PERMISSION_DENIED,
   forgotten: status.FAILED_PRECONDITION,
+  busy: status.FAILED_PRECONDITION,
+  waitOver: status.FAILED_PRECONDITION,
+  requestCancelled: status.FAILED_PRECONDITION,
+  deadlock: status.FAILED_PRECONDITION,
+  limitDiffers: status.FAILED_PRECONDITION,
+  queueFull: status.RESOURCE_EXHAUSTED,
   invalid: status.INVALID_ARGUMENT,
   unserved: status.UNIMPLEMENTED,
+  revisionGone: status.OUT_OF_RANGE,
+  unread: status.RESOURCE_EXHAUSTED,
   unexpected: status.INTERNAL,
 } as const satisfies Record<Reason, status>;
+
+/** A reason as one word for programs, for instance "no-leader", "stale-token", "lease-ended". */
+export const reasonWord = (reason: Reason): string => reason.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** The reason why an answer is not what the client asked for; one that only a success of another call has is unexpected. */
 export const reasonOf = (row: Success | Reason): Reason => (row in grpcStatus ? (row as Reason) : "unexpected");
@@ -71,8 +103,16 @@ export const httpStatus = {
   heldByAnotherLease: 403,
   heldByAnotherOwner: 403,
   forgotten: 412,
+  busy: 409,
+  waitOver: 409,
+  requestCancelled: 409,
+  deadlock: 409,
+  limitDiffers: 409,
+  queueFull: 429,
   invalid: 400,
   unserved: 501,
+  revisionGone: 410,
+  unread: 429,
   unexpected: 500,
 } as const satisfies Record<Reason, number>;
 
@@ -96,7 +136,26 @@ export const lockStatus = {
   leaseUnknown: null,
   leaseEnded: null,
   leaseOfAnother: null,
+  queued: null,
+  busy: null,
+  waitOver: null,
+  requestCancelled: null,
+  deadlock: null,
+  limitDiffers: null,
+  queueFull: null,
+  cancelled: null,
+  leaseClosed: null,
+  proclaimed: null,
+  yieldAsked: null,
+  forced: null,
+  lockSeen: null,
+  locksSeen: null,
+  waitersSeen: null,
+  leasesSeen: null,
+  waitsSeen: null,
   unserved: null,
+  revisionGone: null,
+  unread: null,
   unexpected: null,
   "no-leader": LockStatus.LOCK_STATUS_NOT_LEADER,
   "unknown-outcome": LockStatus.LOCK_STATUS_TIMEOUT,

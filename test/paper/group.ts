@@ -79,6 +79,8 @@ const emptySlice: SnapshotSlice = {
   outcomes: [],
   ended: [],
   acceptors: [],
+  waiters: [],
+  delays: [],
 };
 
 const configFor = ({ voters = ["a", "b", "c"], appendEntriesMax = 4 }: Options, id: string) => {

@@ -54,6 +54,8 @@ const emptySlice: SnapshotSlice = {
   outcomes: [],
   ended: [],
   acceptors: [],
+  waiters: [],
+  delays: [],
 };
 
 export const blankDisk = (): Disk => ({

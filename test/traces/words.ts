@@ -66,6 +66,8 @@ function operationText(operation: Operation): string {
       return `renew lease ${operation.lease}`;
     case "check":
       return `check ${operation.lock}`;
+    default:
+      return fieldsText({ ...operation });
   }
 }
 
@@ -77,6 +79,7 @@ function commandText(command: Command): string {
       return `expire lease ${leaseText(command.lease)} if in term ${command.term} and renewed ${command.renewals} times`;
     case "write":
       return `${operationText(command.write)} [${command.requestId}]`;
+    case "alarm":
     case "begin":
     case "prepare":
     case "accept":

@@ -36,6 +36,8 @@ const sliceOf = (index: number, slice: number, last: boolean, leases = 3): Snaps
   outcomes: [],
   ended: [],
   acceptors: [],
+  waiters: [],
+  delays: [],
 });
 
 const slicesOf = (index: number, count: number, leases = 3): SnapshotSlice[] =>

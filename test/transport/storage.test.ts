@@ -244,6 +244,8 @@ test("the log is compacted in steps, and goes on after that", async () => {
       outcomes: [],
       ended: [],
       acceptors: [],
+      waiters: [],
+      delays: [],
     },
   });
   assert.equal((await first.room.letter("raft", "snapshotSaved")).position, { index: 9_950, term: 1 });

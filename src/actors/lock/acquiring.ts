@@ -4,10 +4,10 @@
 import { delayAlarm, parseAlarm, waitAlarm, yieldAlarm } from "../alarms.ts";
 import { invariant } from "../invariant.ts";
 import type { AlarmId, GrantTerms, LeaseChange, LeaseRecord, LockRecord, WaiterRecord } from "../messages.ts";
-import type { AcquireAll, Outcome, Write } from "../operations.ts";
+import type { AcquireAll, Demand, Outcome, Write } from "../operations.ts";
 import { implicitLease, type LeaseId, type RequestId } from "../scalars.ts";
 import { cycleOf } from "./deadlock.ts";
-import { grant, nextToken, obstacleFor } from "./granting.ts";
+import { demandOn, grant, nextToken, obstacleFor } from "./granting.ts";
 import { delaysOf, placeOf, putWaiter, queueOf, removeDelay, removeWaiter } from "./queue-table.ts";
 import { holder, holdersOf, putLease, remember, replaceLock, type Table } from "./table.ts";
 import { end, endIfNeedless, endLease, leave, note, plainTerms, type Turn, termsOf } from "./turn.ts";
@@ -104,12 +104,15 @@ function limitRefusal(table: Table, { demands }: AcquireAll): Outcome | null {
 
 /** How many permits a semaphore has; null if nobody uses the lock as one. */
 export function limitOf(table: Table, lock: string): number | null {
-  const users = [
-    ...holdersOf(table, lock).map(termsOf),
-    ...delaysOf(table, lock),
-    ...queueOf(table, lock).flatMap(({ demands }) => demands.filter((demand) => demand.lock === lock)),
-  ];
-  return users.find(({ mode }) => mode === "semaphore")?.limit ?? null;
+  for (const { mode, limit } of usesOf(table, lock)) if (mode === "semaphore") return limit;
+  return null;
+}
+
+/** How those use a lock who hold it, have lost it lately, or wait for it. */
+function* usesOf(table: Table, lock: string): Iterable<Pick<Demand, "mode" | "limit">> {
+  for (const record of holdersOf(table, lock)) yield termsOf(record);
+  yield* delaysOf(table, lock);
+  for (const waiter of queueOf(table, lock)) yield demandOn(waiter, lock);
 }
 
 const overtakes = (table: Table, waiter: WaiterRecord): boolean =>

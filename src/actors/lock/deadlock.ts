@@ -10,6 +10,8 @@ import { delaysOf, placeOf, queueOf } from "./queue-table.ts";
 import { holdersOf, type PartyKey, partyKey, type Table } from "./table.ts";
 import { termsOf } from "./turn.ts";
 
+/** Of one who holds more locks than this it is not looked at for which of them others wait. */
+const heldLookedAt = 64;
 /** A cycle that is told has at most this many waits: the first of them, if it is longer. */
 const cycleMax = 32;
 
@@ -55,6 +57,7 @@ function nearestBefore(table: Table, demand: Demand, waiter: WaiterRecord): Wait
 export function cycleOf(table: Table, waiter: WaiterRecord): readonly WaitEdge[] | null {
   if (!mayBeWaitedFor(table, waiter)) return null;
   const self = partyKey(waiter);
+  if (comesLast(table, waiter) && !leadsTo(table, waiter, self)) return null;
   const { edges, order } = reachable(table, waiter);
   const isReached = [...edges.values()].some((each) => each.some(({ blocker }) => partyKey(blocker) === self));
   if (!isReached) return null;
@@ -66,8 +69,31 @@ export function cycleOf(table: Table, waiter: WaiterRecord): readonly WaitEdge[]
 /** Nobody waits for whoever holds nothing that is waited for, waits for nothing else, and comes last: so it is with most. */
 function mayBeWaitedFor(table: Table, waiter: WaiterRecord): boolean {
   if ((table.waitersBy.get(partyKey(waiter))?.size ?? 0) > 1) return true;
-  if (waiter.demands.some(({ lock }) => queueOf(table, lock).at(-1) !== waiter)) return true;
-  for (const { lock } of heldBy(table, waiter)) if (table.queues.has(lock)) return true;
+  if (!comesLast(table, waiter)) return true;
+  let looked = 0;
+  for (const { lock } of heldBy(table, waiter)) {
+    looked += 1;
+    if (table.queues.has(lock) || looked > heldLookedAt) return true;
+  }
+  return false;
+}
+
+const comesLast = (table: Table, waiter: WaiterRecord): boolean =>
+  waiter.demands.every(({ lock }) => queueOf(table, lock).at(-1) === waiter);
+
+/** Whether those whom this waiter waits for wait for `self` in turn. Who comes last in his queues makes nobody wait for him who did
+ *  not before: what he closes goes through his own waits, however many others his party has. */
+function leadsTo(table: Table, waiter: WaiterRecord, self: PartyKey): boolean {
+  const seen = new Set<PartyKey>();
+  const parties = waitsOf(table, waiter).map(({ blocker }) => partyKey(blocker));
+  for (const party of parties) {
+    if (party === self) return true;
+    if (seen.has(party)) continue;
+    seen.add(party);
+    for (const other of table.waitersBy.get(party) ?? []) {
+      for (const { blocker } of waitsOf(table, other)) parties.push(partyKey(blocker));
+    }
+  }
   return false;
 }
 

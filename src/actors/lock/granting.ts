@@ -38,8 +38,8 @@ export function heldBy(table: Table, demand: Demand): Blocker | null {
   const delays = delaysOf(table, demand.lock);
   if (first === undefined && delays.length === 0) return null;
   const isInTheWay = blocking(table, demand);
-  const record = holdersOf(table, demand.lock).find(isInTheWay);
-  if (record !== undefined) return { type: "holder", record };
+  // All who hold a lock beside each other do so in one mode: if the first is not in the way, none is.
+  if (first !== undefined && isInTheWay(first)) return { type: "holder", record: first };
   const delay = longestDelay(delays.filter(isInTheWay));
   return delay === null ? null : { type: "delay", record: delay };
 }

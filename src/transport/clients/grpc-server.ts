@@ -38,15 +38,17 @@ export function newGrpcServer({ requestBytesMax, streamsPerConnectionMax }: Sett
   });
 }
 
-/** Opens the door. `unaryPaths` are those of calls that must end by themselves. */
-export async function openGrpcServer(
-  server: Server,
-  settings: Settings,
-  unaryPaths: ReadonlySet<string>,
-): Promise<GrpcServer> {
+/** The paths of calls that must not stand still: at no time, or until their request has come in. */
+export interface GuardedPaths {
+  readonly unary: ReadonlySet<string>;
+  readonly waiting: ReadonlySet<string>;
+}
+
+/** Opens the door. */
+export async function openGrpcServer(server: Server, settings: Settings, paths: GuardedPaths): Promise<GrpcServer> {
   const credentials = ServerCredentials.createInsecure();
   const injector = server.createConnectionInjector(credentials);
-  guardStreams(server, settings, unaryPaths);
+  guardStreams(server, settings, paths);
   const socket = createServer({ noDelay: true }, (connection) => injector.injectConnection(connection));
   socket.maxConnections = settings.connectionsMax;
   const connections = trackConnections(socket);
@@ -70,7 +72,7 @@ export async function openGrpcServer(
 }
 
 /** Looks at every request before grpc-js does, which trusts headers too much and waits for bodies for ever. */
-function guardStreams(server: Server, { requestMsMax }: Settings, unaryPaths: ReadonlySet<string>): void {
+function guardStreams(server: Server, { requestMsMax }: Settings, { unary, waiting }: GuardedPaths): void {
   const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
   const [http2Server] = http2Servers?.keys() ?? [];
   if (http2Server === undefined) throw new Error("this release of @grpc/grpc-js keeps its HTTP/2 server elsewhere");
@@ -78,8 +80,11 @@ function guardStreams(server: Server, { requestMsMax }: Settings, unaryPaths: Re
     const timeout = headers["grpc-timeout"];
     if (timeout !== undefined && isAbsurd(String(timeout))) delete headers["grpc-timeout"];
     const path = headers[":path"] as string;
-    if (unaryPaths.has(path)) {
+    if (unary.has(path)) {
       stream.setTimeout(requestMsMax + stalledMs, () => endStalled(stream));
+    } else if (waiting.has(path)) {
+      stream.setTimeout(requestMsMax + stalledMs, () => endStalled(stream));
+      stream.once("end", () => stream.setTimeout(0));
     } else if (!/^[!-~]{1,256}$/.test(path)) {
       // An unknown method is named in the answer's headers, which do not hold everything.
       headers[":path"] = encodeURI(Buffer.from(path).toString("utf8")).slice(0, 256);

@@ -12,15 +12,16 @@ interface Kinds {
 export type Fields = Readonly<Record<string, keyof Kinds>>;
 export type Values<F extends Fields> = { -readonly [Name in keyof F]: Kinds[F[Name]] };
 
-const limits = {
+/** What fits into 64 bits. */
+export const limits = {
   int64: { min: -(2n ** 63n), max: 2n ** 63n - 1n },
   uint64: { min: 0n, max: 2n ** 64n - 1n },
 } as const;
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a request from a body; a sentence if that cannot be done. An empty body has no fields. */
-export function readJson<F extends Fields>(body: Uint8Array, fields: F): Values<F> | string {
+/** Reads the object that a body is; a sentence if it is none. An empty body has no fields. */
+export function readObject(body: Uint8Array): object | string {
   let parsed: unknown;
   try {
     const text = strictUtf8.decode(body);
@@ -29,6 +30,13 @@ export function readJson<F extends Fields>(body: Uint8Array, fields: F): Values<
     return error instanceof SyntaxError ? `the body is not JSON: ${error.message}` : "the body is not valid UTF-8";
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return "the body must be a JSON object";
+  return parsed;
+}
+
+/** Reads a request from a body; a sentence if that cannot be done. */
+export function readJson<F extends Fields>(body: Uint8Array, fields: F): Values<F> | string {
+  const parsed = readObject(body);
+  if (typeof parsed === "string") return parsed;
   const values: Record<string, string | bigint> = {};
   for (const [name, kind] of Object.entries(fields)) {
     const snake = snakeCase(name);
@@ -60,7 +68,7 @@ function readValue(name: string, kind: keyof Kinds, value: unknown): string | bi
 }
 
 /** Beyond 2^53 a JSON number may lose digits here; every such number is out of every range that could match anything. */
-function wholeNumber(value: unknown): bigint | null {
+export function wholeNumber(value: unknown): bigint | null {
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : null;
   if (typeof value === "string") return /^-?\d{1,20}$/.test(value) ? BigInt(value) : null;
   return null;

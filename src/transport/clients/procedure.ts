@@ -103,7 +103,7 @@ export const unserved =
 export const stopping: Failure = { reason: "stopping", message: refusalSentence("stopping", null) };
 
 /** How long a request is tried if the client waits for `left`: a little less, so that the answer still reaches it. */
-export function budgetWithin(left: number, { requestMsMax }: Settings): Millis {
+export function budgetWithin(left: number, { requestMsMax }: Pick<Settings, "requestMsMax">): Millis {
   if (left >= requestMsMax) return requestMsMax;
   return millis(Math.max(0, Math.floor(left - Math.min(50, left / 10))));
 }

@@ -11,7 +11,12 @@ import type { Adopter } from "./adopted.ts";
 import { asCompiled } from "./descriptors.ts";
 
 /** Where the services are defined, under `proto/`. */
-const protoFiles = ["com/geastalt/lock/grpc/lock.proto", "lowkey/v1/lock.proto"];
+const protoFiles = [
+  "com/geastalt/lock/grpc/lock.proto",
+  "lowkey/v1/lock.proto",
+  "lockmgr/v1/lock.proto",
+  "lockmgr/v1/election.proto",
+];
 /** Enums by name and exact numbers: what a descriptor says must not depend on how JavaScript reads it. */
 const loading = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true };
 
@@ -27,7 +32,7 @@ export function addReflection(adopter: Adopter, services: readonly string[]): vo
 }
 
 /** The folder with `proto/`: above this file, whether it runs as it was written or compiled. */
-function packageRoot(): string {
+export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "proto", protoFiles[0] as string))) {
     const above = dirname(folder);

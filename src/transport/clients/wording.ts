@@ -1,6 +1,6 @@
 // What is told to people: one sentence for every way in which a request can fail, equal on every interface.
 
-import type { Answer, Holder, Refusal, Standing } from "../../actors/operations.ts";
+import type { Answer, Ending, Holder, Obstacle, Refusal, Standing } from "../../actors/operations.ts";
 
 /** In quotes, on one line, whatever it is made of. */
 const quote = (text: string): string => JSON.stringify(text);
@@ -9,6 +9,22 @@ const quote = (text: string): string => JSON.stringify(text);
 const heldBy = (lock: string, holder: Holder): string =>
   `lock ${quote(lock)} is held by ${quote(holder.owner)} since ${new Date(holder.grantedAt).toISOString()} ` +
   `and for another ${Math.max(0, Math.ceil(holder.remaining))} ms unless it is renewed (fencing token ${holder.token})`;
+
+/** Why a request that does not wait was not granted. */
+const inTheWay = ({ lock, holder, delayed, queue }: Obstacle): string => {
+  const queued = queue === 0 ? "" : `; ${queue} ${queue === 1 ? "request waits" : "requests wait"} for it`;
+  if (holder !== null) return `${heldBy(lock, holder)}${queued}`;
+  if (delayed !== null)
+    return `lock ${quote(lock)} was lost by its holder and is delayed for another ${Math.ceil(delayed)} ms${queued}`;
+  return `lock ${quote(lock)} is free, but others wait for it or for what they want with it${queued}`;
+};
+
+const endings: Readonly<Record<Ending, string>> = {
+  released: "been released",
+  expired: "expired",
+  revoked: "ended with its lease",
+  forced: "been taken from its holder",
+};
 
 const lastKnown = (standing: Standing | null): string =>
   standing?.leaderAddress ? `the leader is at ${standing.leaderAddress}` : "no leader is known";
@@ -30,6 +46,8 @@ export function refusalSentence(refusal: Refusal, standing: Standing | null): st
       return "no majority of regions could be reached in time; nothing was granted, try again later";
     case "stopping":
       return "this node is stopping; ask another";
+    case "unserved":
+      return "not served where there are several regions";
   }
 }
 
@@ -48,7 +66,7 @@ export function sentence(answer: Answer, lock: string, standing: Standing | null
       return `the fencing token given is not the holder's: ${heldBy(lock, answer.holder)}`;
     case "grantOver":
       return `this request was granted before, with fencing token ${answer.token}, and that grant has ${
-        answer.how === "expired" ? "expired" : "been released"
+        endings[answer.how]
       } since; make a new request`;
     case "leaseUnknown":
       return "there is no such lease";
@@ -62,6 +80,31 @@ export function sentence(answer: Answer, lock: string, standing: Standing | null
       return `the grant has expired, and nobody holds lock ${quote(lock)}`;
     case "forgotten":
       return "this request is a repeat so late that its outcome is no longer remembered; nothing was done";
+    case "busy":
+      return inTheWay(answer.obstacle);
+    case "waitOver":
+      return "the request has waited for as long as it may; make a new request";
+    case "requestCancelled":
+      return "the request was cancelled; make a new request";
+    case "deadlock":
+      return `to wait would be to wait for ever: ${answer.cycle
+        .map(({ waiter, lock: wanted }) => `${quote(waiter.owner)} waits for lock ${quote(wanted)}`)
+        .join(", ")}, and so on in a circle`;
+    case "limitDiffers":
+      return `lock ${quote(answer.lock)} is a semaphore of ${answer.limit} permits as long as somebody holds it or waits for it`;
+    case "queueFull":
+      return `${answer.limit} requests wait already, and no more can; try again later`;
+    case "queued":
+    case "cancelled":
+    case "leaseClosed":
+    case "proclaimed":
+    case "yieldAsked":
+    case "forced":
+    case "lockSeen":
+    case "locksSeen":
+    case "waitersSeen":
+    case "leasesSeen":
+    case "waitsSeen":
     case "free":
     case "locked":
     case "granted":

@@ -31,7 +31,13 @@ const clientOf = (packages: GrpcObject, path: string, house: House) => {
   return new (found as ServiceClientConstructor)(house.grpcAddress, credentials.createInsecure());
 };
 
-const services = ["com.geastalt.lock.grpc.LockService", "lowkey.v1.LockService", "grpc.health.v1.Health"];
+const services = [
+  "com.geastalt.lock.grpc.LockService",
+  "lowkey.v1.LockService",
+  "lockmgr.v1.LockService",
+  "lockmgr.v1.ElectionService",
+  "grpc.health.v1.Health",
+];
 
 interface ReflectionAnswer {
   readonly list_services_response?: { readonly service: readonly { readonly name: string }[] };

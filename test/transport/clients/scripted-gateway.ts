@@ -4,11 +4,12 @@ import { request as httpRequest } from "node:http";
 import { type Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { pino } from "pino";
 import type { CallId, ClientsToGateway } from "../../../src/actors/messages.ts";
-import type { Answer, Holder, Operation, Standing } from "../../../src/actors/operations.ts";
+import type { Answer, Holder, LockEvent, Operation, Standing } from "../../../src/actors/operations.ts";
 import {
   fencingToken,
   instant,
   leaseId,
+  logIndex,
   millis,
   nodeId,
   regionId,
@@ -17,6 +18,8 @@ import {
 } from "../../../src/actors/scalars.ts";
 import { startClients } from "../../../src/transport/clients.ts";
 import * as stateless from "../../../src/transport/generated/com/geastalt/lock/grpc/lock.ts";
+import * as election from "../../../src/transport/generated/lockmgr/v1/election.ts";
+import * as native from "../../../src/transport/generated/lockmgr/v1/lock.ts";
 import * as leased from "../../../src/transport/generated/lowkey/v1/lock.ts";
 import type { Resident } from "../../../src/transport/resident.ts";
 import type { Settings } from "../../../src/transport/settings.ts";
@@ -103,6 +106,11 @@ export interface House {
   /** Changes what the gateway says. */
   readonly follow: (script: Script) => void;
   readonly answer: (call: CallId, answer: Answer) => void;
+  /** Tells a call that its request waits. */
+  readonly wait: (call: CallId, answer: Extract<Answer, { type: "queued" }>) => void;
+  /** Tells a watch what has happened. */
+  readonly watched: (call: CallId, revision: number, events: readonly LockEvent[]) => void;
+  readonly watchGone: (call: CallId, oldest: number) => void;
   readonly tell: (standing: Standing) => void;
   /** The last request that reached the gateway. */
   readonly lastRequest: () => Request;
@@ -110,6 +118,8 @@ export interface House {
   readonly until: (condition: (letters: readonly ClientsToGateway[]) => boolean) => Promise<void>;
   readonly stateless: stateless.LockServiceClient;
   readonly leased: leased.LockServiceClient;
+  readonly native: native.LockServiceClient;
+  readonly election: election.ElectionServiceClient;
   readonly stop: () => Promise<void>;
 }
 
@@ -145,6 +155,8 @@ export async function openHouse(changes: Partial<Settings> = {}): Promise<House>
   const clients = {
     stateless: new stateless.LockServiceClient(grpcAddress, credentials.createInsecure()),
     leased: new leased.LockServiceClient(grpcAddress, credentials.createInsecure()),
+    native: new native.LockServiceClient(grpcAddress, credentials.createInsecure()),
+    election: new election.ElectionServiceClient(grpcAddress, credentials.createInsecure()),
   };
   return {
     resident,
@@ -156,14 +168,17 @@ export async function openHouse(changes: Partial<Settings> = {}): Promise<House>
       script = next;
     },
     answer: (call, answer) => resident.receive({ type: "answered", call, answer }),
+    wait: (call, answer) => resident.receive({ type: "waiting", call, answer }),
+    watched: (call, revision, events) =>
+      resident.receive({ type: "watched", call, revision: logIndex(revision), events }),
+    watchGone: (call, oldest) => resident.receive({ type: "watchGone", call, oldest: logIndex(oldest) }),
     tell: (told) => resident.receive({ type: "standing", standing: told }),
     lastRequest: () => letters.filter((letter) => letter.type === "request").at(-1) as Request,
     until: (condition) =>
       condition(letters) ? Promise.resolve() : new Promise((resolve) => waiting.push({ condition, resolve })),
     ...clients,
     stop: async () => {
-      clients.stateless.close();
-      clients.leased.close();
+      for (const client of Object.values(clients)) client.close();
       await resident.stop();
     },
   };

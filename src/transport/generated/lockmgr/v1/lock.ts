@@ -224,6 +224,10 @@ export interface CancelRequest {
     /** The owner, if it had a ttl of its own. */
     | { $case: "owner"; value: string }
     | undefined;
+  /** The lock that it wanted. Needed where there are several regions; elsewhere the request says it. */
+  lock: string;
+  /** The owner of the lease. Needed with `lease_id` where there are several regions. */
+  leaseOwner: string;
 }
 
 /** Nothing is left of the request. */
@@ -1628,7 +1632,7 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
 };
 
 function createBaseCancelRequest(): CancelRequest {
-  return { requestId: "", under: undefined };
+  return { requestId: "", under: undefined, lock: "", leaseOwner: "" };
 }
 
 export const CancelRequest: MessageFns<CancelRequest> = {
@@ -1646,6 +1650,12 @@ export const CancelRequest: MessageFns<CancelRequest> = {
       case "owner":
         writer.uint32(26).string(message.under.value);
         break;
+    }
+    if (message.lock !== "") {
+      writer.uint32(34).string(message.lock);
+    }
+    if (message.leaseOwner !== "") {
+      writer.uint32(42).string(message.leaseOwner);
     }
     return writer;
   },
@@ -1685,6 +1695,22 @@ export const CancelRequest: MessageFns<CancelRequest> = {
             }
 
             message.under = { $case: "owner", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.leaseOwner = reader.string();
             continue;
           }
         }

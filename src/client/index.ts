@@ -1,0 +1,55 @@
+// The SDK: locks with fencing tokens, waiting in order, leadership, watching. `connect` is where to begin.
+
+export { connect } from "./connect.ts";
+export { LockError, type LockErrorCode, type LockErrorDetails, type LossReason } from "./errors.cts";
+export type {
+  Attempt,
+  Client,
+  DetachedGrant,
+  Ended,
+  Held,
+  Leadership,
+  Lock,
+  LockState,
+} from "./interface.ts";
+export type {
+  AskOptions,
+  ConnectOptions,
+  DetachedOptions,
+  ElectOptions,
+  ForceOptions,
+  GrantOptions,
+  LeaseFilter,
+  LimitOptions,
+  ListFilter,
+  LockOptions,
+  ManyOptions,
+  ModeOptions,
+  Queued,
+  TlsOptions,
+  TryOptions,
+  Wanted,
+  WatchOptions,
+  WatchWish,
+  YieldOptions,
+} from "./options.ts";
+export type {
+  Blocker,
+  Delay,
+  Demand,
+  Ending,
+  EventKind,
+  Holder,
+  Leader,
+  LeaseInfo,
+  LockEvent,
+  LockInfo,
+  Mode,
+  Party,
+  Verdict,
+  Wait,
+  WaiterInfo,
+  WaitGraph,
+  YieldAsked,
+  Yielding,
+} from "./views.ts";

@@ -1,0 +1,49 @@
+// Questions of the program's beside its own locks: asked for as long as a call may take, answered once.
+
+import type { CallNumber, FromThread, Question, Setting } from "../letters.ts";
+import { failureFrom, refusalFrom } from "./failures.ts";
+import { answerOf, isRead, messageOf } from "./questions.ts";
+import type { CallHandle, Session } from "./session.ts";
+
+export interface Questioning {
+  readonly ask: (call: CallNumber, question: Question) => void;
+  readonly forget: (call: CallNumber) => void;
+}
+
+export function newQuestioning(
+  setting: Setting,
+  session: Session,
+  { requestId, post }: { readonly requestId: () => string; readonly post: (letter: FromThread) => void },
+): Questioning {
+  const handles = new Map<CallNumber, CallHandle>();
+  return {
+    ask: (call, question) => {
+      const handle = session.call(messageOf(question, requestId(), setting.owner), {
+        budgetMs: setting.requestTimeoutMs,
+        onHeard: (heard) => {
+          if (heard.$case === "queued" || heard.$case === "events") return;
+          handles.delete(call);
+          const answer = answerOf(heard);
+          const result = heard.$case === "acquired" ? heard.value.result : undefined;
+          if (answer !== undefined) post({ type: "answered", call, answer });
+          else if (result !== undefined && result.$case !== "granted") {
+            post({ type: "failed", call, error: refusalFrom(result, "lock" in question ? question.lock : "the lock") });
+          } else {
+            post({ type: "failed", call, error: { code: "INTERNAL", message: "the answer is of an unknown kind" } });
+          }
+        },
+        onError: (error, wasSaid) => {
+          handles.delete(call);
+          const failure = failureFrom(error);
+          const isOpen = wasSaid && !isRead(question) && ["UNREACHABLE", "NO_QUORUM"].includes(failure.code);
+          post({ type: "failed", call, error: isOpen ? { ...failure, code: "UNKNOWN_OUTCOME" } : failure });
+        },
+      });
+      handles.set(call, handle);
+    },
+    forget: (call) => {
+      handles.get(call)?.forget();
+      handles.delete(call);
+    },
+  };
+}

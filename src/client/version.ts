@@ -1,0 +1,3 @@
+// The version of the package, as leases tell it of their clients.
+
+export const version = "0.1.0";

@@ -1,0 +1,118 @@
+// What a program gives is checked before anything is sent: the error names what is at fault and the limit.
+
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { demandOf, demandsOf, settingOf, specOf } from "../../src/client/checking.ts";
+import { LockError } from "../../src/client/errors.cts";
+import { version } from "../../src/client/version.ts";
+
+const test = suite("checking");
+
+const problemOf = (call: () => unknown): string => {
+  try {
+    call();
+  } catch (error) {
+    assert.ok(error instanceof LockError);
+    assert.is(error.code, "INVALID");
+    return error.message;
+  }
+  throw new Error("nothing is at fault");
+};
+
+test("names have 1 to 512 bytes of well-formed unicode", () => {
+  assert.is(
+    problemOf(() => demandOf("")),
+    "the name of a lock must have 1 to 512 bytes of UTF-8, not 0",
+  );
+  assert.match(
+    problemOf(() => demandOf("ü".repeat(257))),
+    /not 514/,
+  );
+  assert.match(
+    problemOf(() => demandOf("\ud800")),
+    /well-formed/,
+  );
+  assert.match(
+    problemOf(() => demandOf(7 as unknown as string)),
+    /must be a string/,
+  );
+  assert.is(demandOf("🔒".repeat(128)).lock.length, 256);
+});
+
+test("a semaphore has a limit, and no more permits than that", () => {
+  assert.equal(demandOf("a", { limit: 3 }), { lock: "a", mode: "semaphore", permits: 1, limit: 3 });
+  assert.match(
+    problemOf(() => demandOf("a", { mode: "semaphore" })),
+    /needs a limit/,
+  );
+  assert.is(
+    problemOf(() => demandOf("a", { limit: 3, permits: 4 })),
+    "permits must be a whole number from 1 to 3, not 4",
+  );
+  assert.match(
+    problemOf(() => demandOf("a", { mode: "shared", permits: 2 })),
+    /semaphore/,
+  );
+  assert.match(
+    problemOf(() => demandOf("a", { mode: "best" as "shared" })),
+    /mode must be one of/,
+  );
+});
+
+test("no lock is wanted twice, and not too many at once", () => {
+  assert.match(
+    problemOf(() => demandsOf(["a", "b", "a"])),
+    /a is wanted twice/,
+  );
+  assert.match(
+    problemOf(() => demandsOf([])),
+    /between 1 and 64/,
+  );
+  assert.match(
+    problemOf(() => demandsOf(Array.from({ length: 65 }, (_, place) => `${place}`))),
+    /between 1 and 64/,
+  );
+});
+
+test("spans and numbers have limits", () => {
+  const spec = (options: object) => () => specOf([demandOf("a")], options, "");
+  assert.match(problemOf(spec({ waitMs: -1 })), /waitMs must be a whole number from 0 to 86400000, not -1/);
+  assert.match(problemOf(spec({ waitMs: Number.NaN })), /waitMs/);
+  assert.match(problemOf(spec({ priority: 10 })), /priority must be a whole number from 0 to 9/);
+  assert.match(problemOf(spec({ lockDelayMs: 3_600_001 })), /lockDelayMs/);
+  assert.match(problemOf(spec({ ttlMs: 999 })), /ttlMs must be a whole number from 1000/);
+  assert.match(problemOf(spec({ metadata: "x".repeat(4_097) })), /metadata must have 0 to 4096 bytes/);
+  assert.is(spec({ waitMs: Number.POSITIVE_INFINITY })().waitMs, null);
+  assert.is(spec({})().waitMs, null);
+});
+
+test("endpoints are a list, or text with commas", () => {
+  const endpointsOf = (given: string | readonly string[]) => settingOf(given, {}).endpoints;
+  assert.equal(endpointsOf("one:1, two:2,"), ["one:1", "two:2"]);
+  assert.equal(endpointsOf(["https://one:1/", "[::1]:2"]), ["https://one:1", "[::1]:2"]);
+  assert.match(
+    problemOf(() => endpointsOf("")),
+    /at least one node/,
+  );
+  assert.match(
+    problemOf(() => endpointsOf("one")),
+    /endpoint one must be host:port/,
+  );
+});
+
+test("a lock is at risk for less than half of its ttl", () => {
+  assert.is(settingOf("a:1", { ttlMs: 9_000 }).atRiskMs, 3_000);
+  assert.match(
+    problemOf(() => settingOf("a:1", { ttlMs: 9_000, atRiskMs: 4_501 })),
+    /atRiskMs .* from 0 to 4500/,
+  );
+});
+
+test("leases tell the version of the package", () => {
+  const packaged: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+  assert.is(version, (packaged as { version: string }).version);
+  assert.is(JSON.parse(settingOf("a:1", {}).metadata).version, version);
+});
+
+test.run();

@@ -1,0 +1,246 @@
+// How a lock is lost: in time, once and for all, and seen at once.
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Client, connect, type Lock, type LockError, type LockState } from "../../src/client/index.ts";
+import { EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { aborted, type FakeService, rejection, type Said, withFake } from "./fake-service.ts";
+
+const test = suite("losing locks");
+
+const ttlMs = 1_500;
+/** As the fake service says. */
+const usableMs = (ttlMs * 9) / 10;
+const codeOf = (error: unknown) => (error as LockError).code;
+const withClient = (use: (client: Client, fake: FakeService) => Promise<void>) =>
+  withFake(async (fake) => {
+    const client = await connect(fake.endpoint, { ttlMs, requestTimeoutMs: 2_000 });
+    try {
+      await use(client, fake);
+    } finally {
+      await client.close();
+    }
+  });
+
+/** The states of a lock from now on, each once. */
+function statesOf(lock: Lock): LockState[] {
+  const states: LockState[] = [];
+  lock.on("state", (state) => states.push(state));
+  return states;
+}
+const becomes = (lock: Lock, wanted: LockState): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = lock.on("state", (state) => {
+      if (state !== wanted) return;
+      stop();
+      resolve();
+    });
+  });
+
+/** What makes a session live; all of it is swallowed. */
+const isSignOfLife = ({ $case }: Said) => $case === "renew" || $case === "hello" || $case === "ping";
+
+test("the signal is aborted before the service can give the lock away", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    const order: string[] = [];
+    // From now on nothing gets through. The service counts from what reached it last: from now at the earliest.
+    fake.rule = (said) => isSignOfLife(said);
+    const given = new Promise<void>((resolve) => setTimeout(resolve, ttlMs)).then(() => order.push("given away"));
+    await Promise.all([given, aborted(lock.signal).then(() => order.push("aborted"))]);
+    assert.equal(order, ["aborted", "given away"]);
+    assert.equal([lock.state, lock.lossReason, lock.remainingMs], ["lost", "unreachable", 0]);
+    assert.is(codeOf(lock.signal.reason), "LOST");
+    assert.is(codeOf(await rejection(Promise.resolve().then(() => lock.signal.throwIfAborted()))), "LOST");
+    fake.rule = () => false;
+  }));
+
+test("a lock whose renewals do not get through is at risk before it is lost", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    const states = statesOf(lock);
+    fake.rule = (said) => isSignOfLife(said);
+    await aborted(lock.signal);
+    await Promise.resolve();
+    assert.equal(states, ["at-risk", "lost"]);
+    fake.rule = () => false;
+  }));
+
+test("a lock at risk is held again when a renewal gets through", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    const states = statesOf(lock);
+    fake.rule = (said) => isSignOfLife(said);
+    const heldAgain = becomes(lock, "held");
+    await becomes(lock, "at-risk");
+    fake.rule = () => false;
+    fake.breakStreams();
+    await heldAgain;
+    assert.equal(states, ["at-risk", "held"]);
+    assert.is(await lock.release(), "released");
+  }));
+
+test("a renewal that is acknowledged after the deadline revives nothing", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    const late: (() => void)[] = [];
+    fake.rule = (said, _tell, goOn) => {
+      if (said.$case !== "renew" || said.value.leaseId !== BigInt(lock.leaseId)) return said.$case === "hello";
+      late.push(goOn);
+      return true;
+    };
+    await aborted(lock.signal);
+    fake.rule = () => false;
+    for (const goOn of late) goOn();
+    await using next = await client.acquire("b");
+    assert.is.not(next.leaseId, lock.leaseId);
+    assert.equal([lock.state, lock.remainingMs], ["lost", 0]);
+    // It is free on the service as soon as the program has let go of it.
+    await lock.release();
+    await fake.until((said) => said.$case === "revokeLease" && said.value.leaseId === BigInt(lock.leaseId));
+  }));
+
+test("a deadline counts from before its renewal was sent, however late the answer comes", () =>
+  withClient(async (client, fake) => {
+    await using lock = await client.acquire("a");
+    let sentBy: bigint | null = null;
+    const answered = new Promise<void>((resolve) => {
+      fake.rule = (said, _tell, goOn) => {
+        if (said.$case !== "renew" || sentBy !== null) return false;
+        sentBy = process.hrtime.bigint();
+        setTimeout(() => {
+          goOn();
+          resolve();
+        }, 150);
+        return true;
+      };
+    });
+    await answered;
+    // When another answer has come back, the one before it has been taken in.
+    await client.check("a");
+    const leftMs = lock.remainingMs;
+    const sinceMs = Number(process.hrtime.bigint() - (sentBy ?? 0n)) / 1e6;
+    assert.ok(leftMs <= usableMs - sinceMs + 1, `${leftMs} ms are left ${sinceMs} ms after the renewal was sent`);
+  }));
+
+test("releasing a lost lock says how it was lost, and does not throw", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    fake.rule = (said) => isSignOfLife(said) || said.$case === "release";
+    const releasing = client.acquire("b").then((other) => other.release());
+    await aborted(lock.signal);
+    assert.is(await lock.release(), "unreachable");
+    assert.is(await releasing, "unreachable");
+    fake.rule = () => false;
+  }));
+
+test("withLock rejects if the lock was lost while its function ran, unless the function throws", () =>
+  withClient(async (client, fake) => {
+    const force = (lock: Lock) => {
+      const happened = { kind: EventKind.EVENT_KIND_FORCED, lock: lock.name, token: BigInt(lock.token) };
+      fake.happen(lock.leaseId, [happened]);
+      return aborted(lock.signal);
+    };
+    const error = (await rejection(client.withLock("a", ({ lock }) => force(lock)))) as LockError;
+    assert.equal([error.code, error.details.reason], ["LOST", "forced"]);
+    const own = new Error("own");
+    const failing = client.withLock("b", async ({ lock }) => {
+      await force(lock);
+      throw own;
+    });
+    assert.is(await rejection(failing), own);
+  }));
+
+test("a lock that is taken by force is lost, and no other lock with it", () =>
+  withClient(async (client, fake) => {
+    const [taken, kept] = [await client.acquire("a"), await client.acquire("b")];
+    fake.happen(client.leaseId, [{ kind: EventKind.EVENT_KIND_FORCED, lock: "a", token: BigInt(taken.token) }]);
+    await aborted(taken.signal);
+    assert.equal([taken.lossReason, kept.state], ["forced", "held"]);
+  }));
+
+test("a loss that is told before the grant is not overlooked", () =>
+  withClient(async (client, fake) => {
+    fake.rule = (said, _tell, goOn) => {
+      if (said.$case !== "acquire") return false;
+      fake.happen(client.leaseId, [{ kind: EventKind.EVENT_KIND_FORCED, lock: "a", token: 1n }]);
+      goOn();
+      return true;
+    };
+    const lock = await client.acquire("a");
+    await aborted(lock.signal);
+    assert.is(lock.lossReason, "forced");
+  }));
+
+test("a lease that is revoked takes all its locks with it, and another is opened", () =>
+  withClient(async (client, fake) => {
+    const locks = [await client.acquire("a"), await client.acquire("b")];
+    const before = client.leaseId;
+    const happened = { kind: EventKind.EVENT_KIND_REVOKED, lock: "a", token: BigInt(locks[0]?.token ?? 0) };
+    fake.happen(before, [happened]);
+    await Promise.all(locks.map(({ signal }) => aborted(signal)));
+    assert.equal(
+      locks.map(({ lossReason }) => lossReason),
+      ["revoked", "revoked"],
+    );
+    await using next = await client.acquire("c");
+    assert.is.not(next.leaseId, before);
+  }));
+
+test("a wait outlives the lease that it was begun under", () =>
+  withClient(async (client, fake) => {
+    const first = await client.acquire("a");
+    const second = client.acquire("a");
+    await fake.until((said) => said.$case === "acquire" && fake.waiting("a") === 1);
+    const happened = { kind: EventKind.EVENT_KIND_REVOKED, lock: "a", token: BigInt(first.token) };
+    fake.happen(first.leaseId, [happened]);
+    await aborted(first.signal);
+    await first.release();
+    await using lock = await second;
+    assert.is(lock.leaseId, client.leaseId);
+    assert.is.not(lock.leaseId, first.leaseId);
+  }));
+
+test("a holder is told that somebody asks for its lock", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    const asked = new Promise((resolve) => lock.on("yield", resolve));
+    const kind = EventKind.EVENT_KIND_YIELD_ASKED;
+    fake.happen(client.leaseId, [{ kind, lock: "a", token: BigInt(lock.token), text: "please", spanMs: 5_000n }]);
+    assert.equal(await asked, { lock: "a", reason: "please", graceMs: 5_000 });
+  }));
+
+test("renewals go on while the program waits, and end when the lease is given back", () =>
+  withFake(async (fake) => {
+    const client = await connect(fake.endpoint, { ttlMs });
+    const lock = await client.acquire("a");
+    let renewals = 0;
+    await fake.until(({ $case }) => {
+      if ($case === "renew") renewals += 1;
+      return renewals === 3;
+    });
+    assert.is(lock.state, "held");
+    await client.close();
+    const before = fake.heardOf("renew").length;
+    await new Promise((resolve) => setTimeout(resolve, ttlMs));
+    assert.is(fake.heardOf("renew").length, before);
+  }));
+
+test("events that may have been missed are made up for by asking", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    fake.holders.set("a", lock.token + 1);
+    let refusals = 0;
+    fake.rule = (said) => {
+      if (said.$case !== "hello" || refusals > 0) return false;
+      refusals += 1;
+      // What happened behind the revision that it named is not known any more.
+      fake.breakStreams(11);
+      return true;
+    };
+    fake.breakStreams();
+    await aborted(lock.signal);
+    assert.is(lock.lossReason, "forced");
+  }));
+
+test.run();

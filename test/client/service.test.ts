@@ -1,0 +1,263 @@
+// The SDK and real nodes: what a program relies on while nodes die, loops block and processes are stopped.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { connect, type LockError, type LockEvent } from "../../src/client/index.ts";
+import { at, type Cluster, until, withCluster } from "../cluster/cluster.ts";
+import { aborted, rejection } from "./fake-service.ts";
+
+const test = suite("the SDK and real nodes");
+
+const endpointsOf = ({ sites }: Cluster) => sites.map(({ grpc }) => grpc);
+const codeOf = (error: unknown) => (error as LockError).code;
+
+/** Kills every node, one after the other, each when the one before is back. So the node that a session is on is among them. */
+async function killEach(cluster: Cluster): Promise<void> {
+  for (let node = 0; node < cluster.sites.length; node += 1) {
+    await cluster.kill(node);
+    await cluster.restart(node);
+  }
+}
+
+/** A program with `client` and `say`, and what it says. */
+function startProgram(cluster: Cluster, ttlMs: number, body: string) {
+  const sdk = new URL("../../src/client/index.js", import.meta.url).href;
+  const source = `
+    import { connect } from ${JSON.stringify(sdk)};
+    const say = (...words) => process.stdout.write(words.join(" ") + "\\n");
+    const msOf = () => Number(process.hrtime.bigint() / 1000000n);
+    const client = await connect(${JSON.stringify(endpointsOf(cluster))}, { ttlMs: ${ttlMs} });
+    ${body}
+    await client.close();`;
+  const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "-e", source], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  return { child, next: async () => String((await lines.next()).value) };
+}
+
+test("tasks that wait for one lock are served in order, one at a time, whichever node is killed meanwhile", () =>
+  withCluster({ size: 3 }, async (cluster) => {
+    await using client = await connect(endpointsOf(cluster));
+    const first = await client.acquire("a");
+    const served: number[] = [];
+    const tokens: number[] = [];
+    let inside = 0;
+    const tasks: Promise<void>[] = [];
+    for (let task = 0; task < 30; task += 1) {
+      const work = client.withLock("a", ({ token }) => {
+        inside += 1;
+        assert.is(inside, 1);
+        served.push(task);
+        tokens.push(token);
+        inside -= 1;
+      });
+      tasks.push(work);
+    }
+    await until("all of them wait", async () => (await client.check("a")).queueLength === 30);
+    await killEach(cluster);
+    assert.is(first.state, "held");
+    assert.is(await first.release(), "released");
+    await Promise.all(tasks);
+    assert.equal(
+      served,
+      Array.from({ length: 30 }, (_, task) => task),
+    );
+    assert.equal(
+      tokens,
+      Array.from({ length: 30 }, (_, task) => task + 2),
+    );
+    assert.equal([(await client.check("a")).holders, await client.waiters("a")], [[], []]);
+  }));
+
+test("a thousand tasks that wait for one lock are served in their order", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    await using client = await connect(endpointsOf(cluster));
+    const served: number[] = [];
+    const all = Array.from({ length: 1_000 }, (_, task) => task);
+    await Promise.all(all.map((task) => client.withLock("a", () => void served.push(task))));
+    assert.equal(served, all);
+  }));
+
+test("a watch tells everything once, whichever node is killed meanwhile", () =>
+  withCluster({ size: 3 }, async (cluster) => {
+    await using client = await connect(endpointsOf(cluster));
+    const told: LockEvent[] = [];
+    const controller = new AbortController();
+    const watching = (async () => {
+      for await (const event of client.watch({ lock: "a" }, { signal: controller.signal })) told.push(event);
+    })();
+    let isOver = false;
+    const tokens: number[] = [];
+    const working = (async () => {
+      while (!isOver) await client.withLock("a", ({ token }) => void tokens.push(token));
+    })();
+    await killEach(cluster);
+    isOver = true;
+    await working;
+    const last = tokens.at(-1);
+    await until("the last release is told", () =>
+      told.some(({ kind, token }) => kind === "released" && token === last),
+    );
+    controller.abort();
+    assert.is(codeOf(await rejection(watching)), "ABORTED");
+    // What was held when the watch began, if it was, comes as `present`.
+    const begun = told.filter(({ kind }) => kind === "granted" || kind === "present").map(({ token }) => token);
+    assert.equal(begun, tokens.slice(tokens.length - begun.length));
+    assert.ok(begun.length >= tokens.length - 1);
+    const ended = told.filter(({ kind }) => kind === "released").map(({ token }) => token);
+    assert.equal(ended, begun);
+  }));
+
+test("a lock is lost before anybody else has it, when no node answers any more", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    const client = await connect(endpointsOf(cluster), { ttlMs: 2_000 });
+    const lock = await client.acquire("a");
+    const site = at(cluster.nodes, 0);
+    site.signal("SIGSTOP");
+    await aborted(lock.signal);
+    assert.equal([lock.state, lock.lossReason], ["lost", "unreachable"]);
+    assert.is(await lock.release(), "unreachable");
+    site.signal("SIGCONT");
+    await using next = await client.acquire("a");
+    assert.ok(next.token > lock.token);
+    await next.release();
+    await client.close();
+  }));
+
+test("a program that blocks its event loop past the ttl keeps its lock, and the next in line gets it afterwards", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    const { next } = startProgram(
+      cluster,
+      1_000,
+      `const lock = await client.acquire("a");
+       say(lock.token);
+       const end = msOf() + 4000;
+       while (msOf() < end);
+       say(lock.state, lock.signal.aborted, await lock.release());`,
+    );
+    const token = Number(await next());
+    await using client = await connect(endpointsOf(cluster));
+    const waiting = client.acquire("a");
+    assert.is(await next(), "held false released");
+    assert.ok((await waiting).token > token);
+  }));
+
+test("a program that was stopped past its ttl sees at once that the lock is somebody else's", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    const { child, next } = startProgram(
+      cluster,
+      1_000,
+      `const lock = await client.acquire("a");
+       let last = msOf();
+       say(lock.token);
+       for (;;) {
+         const now = msOf();
+         if (now - last > 500) break;
+         last = now;
+       }
+       say(lock.state, lock.signal.aborted, lock.token);`,
+    );
+    const token = Number(await next());
+    child.kill("SIGSTOP");
+    await using client = await connect(endpointsOf(cluster));
+    await using lock = await client.acquire("a");
+    assert.ok(lock.token > token);
+    child.kill("SIGCONT");
+    assert.is(await next(), `lost true ${token}`);
+  }));
+
+test("a wait that is aborted leaves no waiter behind", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    await using client = await connect(endpointsOf(cluster));
+    await using _held = await client.acquire("a");
+    const controller = new AbortController();
+    const waits = Array.from({ length: 20 }, () => rejection(client.acquire("a", { signal: controller.signal })));
+    await until("all of them wait", async () => (await client.waiters("a")).length === 20);
+    controller.abort();
+    assert.equal(new Set((await Promise.all(waits)).map(codeOf)), new Set(["ABORTED"]));
+    assert.equal(await client.waiters("a"), []);
+    assert.is(codeOf(await rejection(client.acquire("a", { waitMs: 20 }))), "WAIT_TIMEOUT");
+    assert.equal(await client.waiters("a"), []);
+  }));
+
+test("of two clients that wait for each other one is refused, with the cycle", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    await using one = await connect(endpointsOf(cluster), { owner: "one" });
+    await using two = await connect(endpointsOf(cluster), { owner: "two" });
+    let bothHold: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      bothHold = resolve;
+    });
+    let holding = 0;
+    const task = (client: typeof one, first: string, second: string) =>
+      client.withLock(first, async () => {
+        holding += 1;
+        if (holding === 2) bothHold();
+        await held;
+        return client.withLock(second, () => "done");
+      });
+    const results = await Promise.allSettled([task(one, "a", "b"), task(two, "b", "a")]);
+    const refused = results.flatMap((result) => (result.status === "rejected" ? [result.reason as LockError] : []));
+    assert.equal(refused.map(codeOf), ["DEADLOCK"]);
+    assert.equal(refused[0]?.details.cycle?.map(({ blocker }) => blocker.owner).sort(), ["one", "two"]);
+    assert.is(results.filter(({ status }) => status === "fulfilled").length, 1);
+  }));
+
+test("modes, priorities and several locks are those of the service", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    await using client = await connect(endpointsOf(cluster));
+    const shared = [await client.acquire("s", { mode: "shared" }), await client.acquire("s", { mode: "shared" })];
+    assert.not((await client.tryAcquire("s")).acquired);
+    const permits = [await client.acquire("p", { limit: 3, permits: 2 }), await client.acquire("p", { limit: 3 })];
+    const full = await client.tryAcquire("p", { limit: 3 });
+    assert.not(full.acquired);
+    assert.equal((await client.check("p")).holders.map(({ permits: held }) => held).sort(), [1, 2]);
+    const order: string[] = [];
+    const low = client.withLock("s", { priority: 0 }, () => void order.push("low"));
+    await until("it waits", async () => (await client.waiters("s")).length === 1);
+    const high = client.withLock("s", { priority: 9 }, () => void order.push("high"));
+    await until("both wait", async () => (await client.waiters("s")).length === 2);
+    for (const lock of [...shared, ...permits]) assert.is(await lock.release(), "released");
+    await Promise.all([low, high]);
+    assert.equal(order, ["high", "low"]);
+    await using both = await client.acquireMany(["x", { name: "y", mode: "shared" }]);
+    assert.equal(
+      (await client.list()).map(({ name, holders }) => [name, holders[0]?.token]),
+      [
+        ["x", both.token],
+        ["y", both.token],
+      ],
+    );
+    assert.equal((await client.verify("x", both.token)).current, true);
+    assert.equal((await client.verify("x", both.token - 1)).current, false);
+  }));
+
+test("a lock is taken by force, asked for, delayed, and revoked with its lease", () =>
+  withCluster({ size: 1 }, async (cluster) => {
+    await using client = await connect(endpointsOf(cluster), { ttlMs: 2_000 });
+    await using other = await connect(endpointsOf(cluster));
+    const forced = await client.acquire("a", { lockDelayMs: 60_000 });
+    assert.equal(await other.forceRelease("a", { reason: "stuck" }), [forced.token]);
+    await aborted(forced.signal);
+    assert.is(forced.lossReason, "forced");
+    assert.is(codeOf(await rejection(other.acquire("a", { waitMs: 0 }))), "LOCK_DELAYED");
+    const asked = await client.acquire("b");
+    const word = new Promise((resolve) => asked.on("yield", resolve));
+    assert.equal(await other.askYield("b", { reason: "please", graceMs: 1_000 }), [asked.token]);
+    assert.equal(await word, { lock: "b", reason: "please", graceMs: 1_000 });
+    const before = client.leaseId;
+    assert.is(await other.revokeLease(before), 1);
+    await aborted(asked.signal);
+    assert.is(asked.lossReason, "revoked");
+    assert.is(await asked.release(), "revoked");
+    await using next = await client.acquire("b");
+    assert.is.not(next.leaseId, before);
+    const detached = await client.acquireDetached(["d"], { ttlMs: 60_000 });
+    assert.is((await other.check("d")).holders[0]?.token, detached.token);
+    assert.is(await other.releaseGrant({ ...detached }), "released");
+  }));
+
+test.run();
