@@ -1,5 +1,7 @@
-// `npm run bench`: measures nodes that it starts itself; `npm run bench -- regions` measures regions.
+// `npm run bench`: measures nodes that it starts itself; `npm run bench -- regions` measures regions, `npm run bench -- waiting`
+// what it costs to wait.
 
 import { runProgram } from "./setup.mjs";
 
-await runProgram(process.argv[2] === "regions" ? "bench/regions/main.js" : "bench/main.js");
+const programs = { regions: "bench/regions/main.js", waiting: "bench/waiting/main.js" };
+await runProgram(programs[process.argv[2]] ?? "bench/main.js");

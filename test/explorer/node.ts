@@ -292,4 +292,6 @@ const emptySlice = {
   outcomes: [],
   ended: [],
   acceptors: [],
+  waiters: [],
+  delays: [],
 };

@@ -1,18 +1,33 @@
 // States as plain values: copied before an actor changes them in place, and written as text, so that equal states are found
 // to be equal whatever way led to them.
 
-/** What is in a state but cannot influence what an actor does: settings, which never change, and statistics. */
-const blind = new Set(["config", "answered", "refused", "proposed", "looks"]);
+/** What is in a state but cannot influence what an actor does: settings, which never change, statistics, and what is told to those
+ *  who watch, of whom there are none. */
+const blind = new Set(["config", "answered", "refused", "proposed", "looks", "paces", "watching"]);
 
-/** A deep copy of an actor's state. `config` is shared: nobody changes it. */
-export function copyState<Value>(value: Value): Value {
+/** A deep copy of an actor's state: what is in it twice is one thing in the copy, too. `config` is shared: nobody changes it. */
+export function copyState<Value>(value: Value, copies = new Map<object, unknown>()): Value {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(copyState) as Value;
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, copyState(item)])) as Value;
-  if (value instanceof Set) return new Set(value) as Value;
-  const copy: Record<string, unknown> = {};
-  for (const key in value) copy[key] = key === "config" ? value[key] : copyState(value[key]);
+  const known = copies.get(value);
+  if (known !== undefined) return known as Value;
+  const copy = emptyLike(value);
+  copies.set(value, copy);
+  if (Array.isArray(value)) for (const item of value) (copy as unknown[]).push(copyState(item, copies));
+  else if (value instanceof Map) {
+    for (const [key, item] of value) (copy as Map<unknown, unknown>).set(key, copyState(item, copies));
+  } else if (value instanceof Set) for (const item of value) (copy as Set<unknown>).add(copyState(item, copies));
+  else {
+    for (const key in value) {
+      (copy as Record<string, unknown>)[key] = key === "config" ? value[key] : copyState(value[key], copies);
+    }
+  }
   return copy as Value;
+}
+
+function emptyLike(value: object): object {
+  if (Array.isArray(value)) return [];
+  if (value instanceof Map) return new Map();
+  return value instanceof Set ? new Set() : {};
 }
 
 /** Text that is equal for equal states. Maps keep their order, which an actor may go by. */

@@ -17,6 +17,8 @@ export function says(command: Command): string {
       return `${command.write.type} ${command.requestId}`;
     case "expire":
       return `expire ${command.lease}/${command.renewals} of term ${command.term}`;
+    case "alarm":
+      return `alarm ${command.alarm} of term ${command.term}`;
     case "begin":
     case "prepare":
     case "accept":

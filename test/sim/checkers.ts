@@ -36,6 +36,8 @@ export interface Ledger {
   readonly handed: Map<NodeId, number>;
   /** The last term in which each node was known to lead or follow, in its present life. */
   readonly terms: Map<NodeId, number>;
+  /** Hears of every entry when it is first known to be committed. */
+  onCommitted: ((entry: Entry) => void) | null;
 }
 
 export const createLedger = (parts: Pick<Ledger, "disks" | "beliefs">): Ledger => ({
@@ -47,6 +49,7 @@ export const createLedger = (parts: Pick<Ledger, "disks" | "beliefs">): Ledger =
   digests: new Map(),
   handed: new Map(),
   terms: new Map(),
+  onCommitted: null,
 });
 
 /** Watches the actors, the network and the disks. */
@@ -173,6 +176,8 @@ function summary(command: Command): string {
       return `${command.write.type} ${command.requestId} ${command.bornAt}`;
     case "expire":
       return `expire ${command.lease} ${command.renewals} ${command.term}`;
+    case "alarm":
+      return `alarm ${command.alarm} ${command.term}`;
     case "begin":
     case "prepare":
     case "accept":
@@ -231,6 +236,7 @@ function noteCommittedEntry(ledger: Ledger, node: NodeId, entry: Entry): void {
   ledger.committed.push(entry);
   requireMajority(ledger, node);
   if (command.type === "write") noteCommitted(ledger.beliefs, command.requestId, index);
+  ledger.onCommitted?.(entry);
 }
 
 function noteFlushed(ledger: Ledger, node: NodeId): void {

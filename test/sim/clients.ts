@@ -2,7 +2,7 @@
 // another under the same request id until one answers, over connections that break. What the clients do with it stands in
 // workload.ts.
 
-import type { CallId, GatewayToClients } from "../../src/actors/messages.ts";
+import type { CallId, GatewayToClients, Watched } from "../../src/actors/messages.ts";
 import type { Answer, Operation, Standing } from "../../src/actors/operations.ts";
 import { millis, type NodeId, type RequestId, requestId, type WallTime, wallTime } from "../../src/actors/scalars.ts";
 import { bring, post, type Resident, type SimNode } from "./node.ts";
@@ -61,13 +61,18 @@ export interface ClientWitness {
   readonly asked: (request: Request) => void;
   readonly attempted: (request: Request, attempt: Attempt) => void;
   readonly settled: (request: Request, answer: Answer | null, attempt: Attempt | null) => void;
+  /** A client was told that its request waits. */
+  readonly waiting?: (request: Request) => void;
 }
 
-interface OpenCall {
+export interface OpenCall {
   readonly request: Request;
   readonly attempt: Attempt;
   readonly settled: Settled;
   readonly deadline: Happening;
+  /** The process that was given the request, if any was; and whether its answer was lost. */
+  epoch: number | null;
+  isLost: boolean;
 }
 
 export interface Crowd {
@@ -80,6 +85,8 @@ export interface Crowd {
   readonly unreachable: Set<NodeId>;
   readonly standings: Map<NodeId, Standing>;
   readonly calls: Map<CallId, OpenCall>;
+  /** Who watches, by call. Told null when the connection has broken. */
+  readonly watches: Map<CallId, (letter: Watched | null) => void>;
   requests: number;
   lastCall: CallId;
   /** Requests whose clients still wait. */
@@ -93,6 +100,7 @@ export const createCrowd = (parts: Pick<Crowd, "timetable" | "random" | "manners
   unreachable: new Set(),
   standings: new Map(),
   calls: new Map(),
+  watches: new Map(),
   requests: 0,
   lastCall: 0,
   open: 0,
@@ -109,10 +117,23 @@ export function doorOf(crowd: Crowd, node: NodeId): Resident {
         return;
       case "answered": {
         const { call, answer } = letter;
-        if (random.chance(manners.lossChance) || crowd.unreachable.has(node)) return;
+        if (crowd.watches.has(call)) return crowd.watches.get(call)?.(null);
+        if (random.chance(manners.lossChance) || crowd.unreachable.has(node)) return lose(crowd, call);
         scheduleIn(timetable, travel(crowd), () => answered(crowd, call, answer));
         return;
       }
+      case "waiting": {
+        const { call } = letter;
+        if (random.chance(manners.lossChance) || crowd.unreachable.has(node)) return;
+        scheduleIn(timetable, travel(crowd), () => toldToWait(crowd, call));
+        return;
+      }
+      case "watched":
+      case "watchGone":
+        // What is lost on a stream is lost with all that follows.
+        if (random.chance(manners.lossChance) || crowd.unreachable.has(node)) crowd.watches.get(letter.call)?.(null);
+        else crowd.watches.get(letter.call)?.(letter);
+        return;
       case "counted":
         return;
     }
@@ -152,11 +173,26 @@ function wallClock(crowd: Crowd, node: NodeId): WallTime {
   return wallTime(Math.round(1_700_000_000_000 + crowd.timetable.now + skew * 3_600_000));
 }
 
+/** How long a request may wait in queues. */
+const waitOf = (operation: Operation): number => (operation.type === "acquireAll" ? operation.wait : 0);
+
+function lose(crowd: Crowd, call: CallId): void {
+  const open = crowd.calls.get(call);
+  if (open !== undefined) open.isLost = true;
+}
+
+function toldToWait(crowd: Crowd, call: CallId): void {
+  const open = crowd.calls.get(call);
+  if (open !== undefined) crowd.witness.waiting?.(open.request);
+}
+
 function attempt(crowd: Crowd, request: Request, { node, settled }: { node: NodeId; settled: Settled }): void {
   const { timetable, random, manners } = crowd;
   crowd.lastCall += 1;
   const call = crowd.lastCall;
-  const budget = Math.round(random.between(manners.budgetMin, manners.budgetMax));
+  const wait = waitOf(request.operation);
+  const patience = wait > 0 && random.chance(0.7) ? wait : 0;
+  const budget = Math.round(random.between(manners.budgetMin, manners.budgetMax)) + patience;
   const made: Attempt = { call, node, sentAt: timetable.now };
   request.attempts.push(made);
   crowd.witness.attempted(request, made);
@@ -165,7 +201,8 @@ function attempt(crowd: Crowd, request: Request, { node, settled }: { node: Node
     if (host?.isRunning) post(host, "clients", "gateway", { type: "cancelled", call });
     failed(crowd, call);
   });
-  crowd.calls.set(call, { request, attempt: made, settled, deadline });
+  const open: OpenCall = { request, attempt: made, settled, deadline, epoch: null, isLost: false };
+  crowd.calls.set(call, open);
   scheduleIn(timetable, travel(crowd), () => {
     const host = crowd.nodes.get(node);
     if (!crowd.calls.has(call) || crowd.unreachable.has(node)) return;
@@ -173,6 +210,7 @@ function attempt(crowd: Crowd, request: Request, { node, settled }: { node: Node
       scheduleIn(timetable, travel(crowd), () => failed(crowd, call));
       return;
     }
+    open.epoch = host.epoch;
     deliver(crowd, host, { request, call, budget });
     if (request.requestId !== null && random.chance(manners.echoChance)) echo(crowd, request, budget);
   });
@@ -211,9 +249,7 @@ function echo(crowd: Crowd, request: Request, budget: number): void {
 }
 
 const stamped = (operation: Operation, askedAt: WallTime): Operation =>
-  operation.type === "acquire"
-    ? { type: "acquire", lock: operation.lock, owner: operation.owner, under: operation.under, askedAt }
-    : operation;
+  operation.type === "acquire" || operation.type === "acquireAll" ? { ...operation, askedAt } : operation;
 
 function answered(crowd: Crowd, call: CallId, answer: Answer): void {
   if (answer.type === "refused") return failed(crowd, call);
@@ -227,8 +263,8 @@ function failed(crowd: Crowd, call: CallId): void {
   if (open === undefined) return;
   const { timetable, manners, random, nodes } = crowd;
   const { request, settled, attempt: former } = open;
-  if (request.requestId === null || timetable.now - request.askedAt > manners.patience)
-    return settle(crowd, open, null);
+  const patience = manners.patience + waitOf(request.operation);
+  if (request.requestId === null || timetable.now - request.askedAt > patience) return settle(crowd, open, null);
   close(crowd, open);
   const others = [...nodes.keys()].filter((node) => node !== former.node);
   const stays = others.length === 0 || random.chance(manners.stayChance);

@@ -8,7 +8,7 @@ import { lock } from "../../src/actors/lock/receive.ts";
 import type { ActorName } from "../../src/actors/messages.ts";
 import { raft } from "../../src/actors/raft/receive.ts";
 import { region } from "../../src/actors/region/receive.ts";
-import { type NodeId, nodeId, regionId } from "../../src/actors/scalars.ts";
+import { instant, type NodeId, nodeId, regionId } from "../../src/actors/scalars.ts";
 import { actorNames } from "../../src/actors/topology.ts";
 import { type Beliefs, createBeliefs } from "./beliefs.ts";
 import { checkersOf, clientCheckersOf, createLedger, type Ledger } from "./checkers.ts";
@@ -33,10 +33,14 @@ import {
   startNode,
 } from "./node.ts";
 import type { Plan } from "./plan-shape.ts";
+import { answerRulesOf, knownOf } from "./queues/answers.ts";
+import { letterRulesOf } from "./queues/letters.ts";
+import { createReference, noteEntry, type Reference } from "./queues/reference.ts";
+import type { Receive } from "./queues/twin.ts";
 import { createRandom, type Random } from "./random.ts";
 import { createSchedule, type Schedule, scheduleIn } from "./schedule.ts";
 import { createTrace, type Trace, together } from "./trace.ts";
-import type { Witness } from "./witness.ts";
+import { Violation, type Witness } from "./witness.ts";
 
 export type Behaviours = Readonly<Record<Acting, Hosting>>;
 
@@ -59,6 +63,8 @@ export interface Cluster {
   readonly crowd: Crowd;
   readonly beliefs: Beliefs;
   readonly ledger: Ledger;
+  /** What the log comes to; null if nobody waits in queues. */
+  readonly reference: Reference | null;
   readonly observer: Observer;
   readonly trace: Trace;
   readonly witness: Witness;
@@ -95,9 +101,15 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
   const trace = createTrace(timetable, watching.traceLines ?? 40, watching.print);
   const nodes = new Map<NodeId, SimNode>();
   const clockOf = (id: NodeId): number => now(nodes.get(id) as SimNode);
+  const reference = referenceOf(plan, timetable, watching);
+  if (reference !== null) {
+    ledger.onCommitted = (entry) => noteEntry(reference, entry);
+    beliefs.known = knownOf(reference);
+  }
   const rules = [checkersOf(ledger), electionRulesOf(ledger), leaseRulesOf({ clockOf, rateError, allowance })];
   const observer = createObserver(() => timetable.now);
-  const witness = together([trace, observer.witness, ...(watching.witnesses ?? []), ...rules]);
+  const ofQueues = reference === null ? [] : [letterRulesOf(reference)];
+  const witness = together([trace, observer.witness, ...(watching.witnesses ?? []), ...rules, ...ofQueues]);
   const network = createNetwork({
     timetable,
     random: stream("network"),
@@ -114,10 +126,11 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
       ...(watching.clientWitnesses ?? []),
       ...(watching.recorder === undefined ? [] : [watching.recorder(timetable, plan)]),
       clientCheckersOf(ledger),
+      ...(reference === null ? [] : [answerRulesOf(reference)]),
     ]),
     nodes,
   });
-  const ids = Array.from({ length: plan.nodes }, (_, at) => nodeId(`n${at + 1}`));
+  const ids = idsOf(plan);
   for (const id of ids) {
     const random = stream(id);
     const rate = 1 + (plan.clocksAtBound ? plan.clockError : random.between(-plan.clockError, plan.clockError));
@@ -137,12 +150,32 @@ export function createCluster(plan: Plan, watching: Watching = {}): Cluster {
     crowd,
     beliefs,
     ledger,
+    reference,
     observer,
     trace,
     witness,
     behaviours: acting,
     random,
   };
+}
+
+/** A lock actor of its own, which is given the log as soon as it is known. */
+function referenceOf(plan: Plan, timetable: Schedule, watching: Watching): Reference | null {
+  if (plan.queues === null) return null;
+  const hosted = { ...behaviours, ...watching.behaviours }.lock(
+    configFor(plan, idsOf(plan), { id: nodeId("n1"), epoch: 0 }),
+  );
+  const receive: Receive = (letter) => {
+    try {
+      return hosted.receive(letter, instant(timetable.now));
+    } catch (error) {
+      const { message, stack } = error as Error;
+      throw new Violation(`an actor broke down: lock of all: ${message}`, { cause: stack });
+    }
+  };
+  const clockError = plan.tokensOnly ? null : plan.clockError;
+  const { requestsRemembered } = plan.cluster;
+  return createReference({ timetable, clockError }, { requestsRemembered, receive });
 }
 
 const allClients = (witnesses: readonly ClientWitness[]): ClientWitness => ({
@@ -155,12 +188,19 @@ const allClients = (witnesses: readonly ClientWitness[]): ClientWitness => ({
   settled: (request, answer, attempt) => {
     for (const { settled } of witnesses) settled(request, answer, attempt);
   },
+  waiting: (request) => {
+    for (const { waiting } of witnesses) waiting?.(request);
+  },
 });
 
 export const nodeOf = ({ nodes }: Cluster, id: NodeId): SimNode => nodes.get(id) as SimNode;
 export const diskOf = ({ disks }: Cluster, id: NodeId): Disk => disks.get(id) as Disk;
 
-export function configOf({ plan, ids }: Cluster, node: SimNode): Config {
+export const configOf = ({ plan, ids }: Cluster, node: SimNode): Config => configFor(plan, ids, node);
+
+const idsOf = (plan: Plan): NodeId[] => Array.from({ length: plan.nodes }, (_, at) => nodeId(`n${at + 1}`));
+
+function configFor(plan: Plan, ids: readonly NodeId[], node: Pick<SimNode, "id" | "epoch">): Config {
   // Some nodes may keep more of their log than others: then one leader sends entries where another sends its snapshot.
   const keepsMore = plan.unevenLogs && ids.indexOf(node.id) % 2 === 1;
   const kept = keepsMore ? { snapshotEntries: 1000, trailingEntries: 1000 } : {};

@@ -98,6 +98,8 @@ const emptySlice: SnapshotSlice = {
   outcomes: [],
   ended: [],
   acceptors: [],
+  waiters: [],
+  delays: [],
 };
 
 export const createDisk = (parts: Pick<Disk, "pace" | "random" | "witness">): Disk => ({

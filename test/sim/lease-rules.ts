@@ -1,7 +1,14 @@
 // The rules of leases that can be read from the letters of the lease actor as it writes them: when an expiry is proposed, and
 // what a renewal has waited for. Spans are judged by the node's own clock, as the actor judges them.
 
-import type { ActorName, GatewayToLease, LockToLease, RaftToLease, RequestAnswer } from "../../src/actors/messages.ts";
+import type {
+  ActorName,
+  AlarmId,
+  GatewayToLease,
+  LockToLease,
+  RaftToLease,
+  RequestAnswer,
+} from "../../src/actors/messages.ts";
 import type { LeaseId, NodeId, RequestId } from "../../src/actors/scalars.ts";
 import { check, type Witness } from "./witness.ts";
 
@@ -16,11 +23,13 @@ interface Known {
 interface Life {
   clock: number;
   readonly leases: Map<LeaseId, Known>;
+  /** The alarms that are set, and since when by the clock of the node. */
+  readonly alarms: Map<AlarmId, { readonly span: number; readonly since: number }>;
   leading: number | null;
   begun: number;
   /** When the timers started, by the clock of the node. */
   timersSince: number;
-  /** Expiries that were proposed, as `lease/renewals/term`. */
+  /** Expiries that were proposed, as `lease/renewals/term`, and alarms, as `alarm/since/term`. */
   readonly proposed: Set<string>;
   /** When each renewal came, and each ticket was asked for; by `clock`. */
   readonly renewals: Map<RequestId, number[]>;
@@ -33,6 +42,7 @@ interface Life {
 const newLife = (): Life => ({
   clock: 0,
   leases: new Map(),
+  alarms: new Map(),
   leading: null,
   begun: 0,
   timersSince: 0,
@@ -80,12 +90,22 @@ export function leaseRulesOf(words: LeaseWords): Witness {
     const asked = letter as Asked;
     if (asked.type === "confirm") life.tickets.set(asked.ticket, life.clock);
     if (asked.type !== "propose") return;
-    for (const command of asked.commands) judgeExpiry(life, node, command, words);
+    for (const command of asked.commands) {
+      if (command.type === "alarm") judgeAlarm(life, node, command, words);
+      else judgeExpiry(life, node, command, words);
+    }
   };
   return { handed, said, stopped: (node) => void lives.delete(node) };
 }
 
+interface Alarm {
+  readonly type: "alarm";
+  readonly alarm: AlarmId;
+  readonly term: number;
+}
+
 interface Expiry {
+  readonly type: "expire";
   readonly lease: LeaseId;
   readonly renewals: number;
   readonly term: number;
@@ -94,7 +114,7 @@ interface Expiry {
 type Asked =
   | { readonly type: "confirm"; readonly ticket: number }
   | { readonly type: "read" }
-  | { readonly type: "propose"; readonly commands: readonly Expiry[] };
+  | { readonly type: "propose"; readonly commands: readonly (Expiry | Alarm)[] };
 
 function noteRenewals(life: Life, { renewals }: GatewayToLease, now: number): void {
   for (const { requestId, lease } of renewals) {
@@ -137,8 +157,15 @@ function noteTable(life: Life, letter: LockToLease, now: number): void {
         // Another's term restarts no timer here: what was overdue in this node's own may be proposed late, and counts for nothing.
         if (life.leading === change.term) life.timersSince = now;
         break;
+      case "alarmSet":
+        life.alarms.set(change.alarm, { span: change.span, since: now });
+        break;
+      case "alarmGone":
+        life.alarms.delete(change.alarm);
+        break;
       case "cleared":
         life.leases.clear();
+        life.alarms.clear();
     }
   }
 }
@@ -162,6 +189,27 @@ function judgeExpiry(life: Life, node: NodeId, { lease, renewals, term }: Expiry
     now - since > span - 0.01,
     "an expiry waits for the whole span ttl·(1+ρ) + ε, so that no lease ends early",
     () => `${node}: ${JSON.stringify({ lease, term, span, since, now })}`,
+  );
+}
+
+/** What its span is over for may have gone meanwhile; then the alarm counts for nothing. */
+function judgeAlarm(life: Life, node: NodeId, { alarm, term }: Alarm, words: LeaseWords): void {
+  check(
+    life.leading === term && life.begun >= term,
+    "only a leader that has applied an entry of its term proposes an alarm",
+    () => `${node}: ${JSON.stringify({ alarm, term, leading: life.leading, begun: life.begun })}`,
+  );
+  const known = life.alarms.get(alarm);
+  const key = `${alarm}/${known?.since}/${term}`;
+  // Proposed again in its own term, because the first proposal may have been dropped.
+  if (known === undefined || life.proposed.has(key)) return;
+  life.proposed.add(key);
+  const since = Math.max(known.since, life.timersSince);
+  const now = words.clockOf(node);
+  check(
+    now - since > known.span - 0.01,
+    "an alarm waits for its whole span",
+    () => `${node}: ${JSON.stringify({ alarm, term, span: known.span, since, now })}`,
   );
 }
 

@@ -110,6 +110,33 @@ export interface Workload {
   readonly namelessChance: number;
 }
 
+/** What those clients do who wait for locks, take several, hold them in other modes, look and watch. Spans in milliseconds. */
+export interface QueueWork {
+  /** How many open a lease and wait for locks under it. */
+  readonly waiting: number;
+  /** How many take locks away, and ask for them. */
+  readonly ruling: number;
+  /** How many look at locks, queues and leases. */
+  readonly looking: number;
+  /** How many watch, and go on at another node now and then. */
+  readonly watching: number;
+  readonly locks: number;
+  readonly waitMax: number;
+  readonly thinkMax: number;
+  readonly holdMax: number;
+  readonly delayMax: number;
+  /** How often a request is for several locks, in another mode than exclusive, of a higher priority, with a lock-delay. */
+  readonly severalChance: number;
+  readonly sharingChance: number;
+  readonly priorityChance: number;
+  readonly delayChance: number;
+  /** How often a client cancels, repeats what it has asked, asks for more while it holds something, or vanishes. */
+  readonly cancelChance: number;
+  readonly repeatChance: number;
+  readonly moreChance: number;
+  readonly vanishChance: number;
+}
+
 export interface Plan {
   readonly seed: number;
   /** What the plan is meant to bring about, in one word. */
@@ -125,6 +152,8 @@ export interface Plan {
   readonly weather: Weather;
   readonly manners: Manners;
   readonly workload: Workload;
+  /** Null if nobody waits. */
+  readonly queues: QueueWork | null;
   /** By how much the rate of a clock, of a node or a client, is wrong at most. */
   readonly clockError: number;
   /** All clocks are wrong by as much, in the bad direction: those of nodes fast, those of clients slow. */
@@ -216,6 +245,7 @@ export const calmPlan = (seed: number): Plan => ({
     vanishChance: 0.02,
     namelessChance: 0.1,
   },
+  queues: null,
   clockError: 0.005,
   clocksAtBound: false,
   tokensOnly: false,

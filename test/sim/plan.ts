@@ -4,11 +4,11 @@
 import { millis } from "../../src/actors/scalars.ts";
 import type { Manners } from "./clients.ts";
 import type { Copying } from "./copy.ts";
-import { allDeeds, allFaults, allTraps, brisk, calmPlan, type Plan } from "./plan-shape.ts";
+import { allDeeds, allFaults, allTraps, brisk, calmPlan, type Plan, type QueueWork } from "./plan-shape.ts";
 import { createRandom, type Random } from "./random.ts";
 import { rivalries } from "./rivalries.ts";
 
-export { calmPlan, type Fault, type Plan, type Workload } from "./plan-shape.ts";
+export { calmPlan, type Fault, type Plan, type QueueWork, type Workload } from "./plan-shape.ts";
 
 /** Elections all the time: five nodes that die and come back at once, time out together, and hear each other late. */
 export function stormyPlan(seed: number): Plan {
@@ -56,13 +56,55 @@ export function livenessPlan(seed: number): Plan {
   };
 }
 
-/** The plan of a seed. Of every two, one is about a rivalry. */
+/** The plan of a seed. Of every two, one is about a rivalry; in one of three there are queues. */
 export function planOf(seed: number): Plan {
+  const random = createRandom(seed, "queues");
+  const plan = planWithoutQueues(seed);
+  if (!random.chance(1 / 3)) return plan;
+  return { ...plan, kind: `${plan.kind} and queues`, node: roomy(plan), queues: drawQueues(plan, random) };
+}
+
+/** The same, always with queues, and hardly anybody else. */
+export function queuePlan(seed: number): Plan {
+  const random = createRandom(seed, "queues");
+  const plan = planWithoutQueues(seed);
+  const workload = { ...plan.workload, stateless: 1, leased: 1, repeating: 0, watching: 1, ttlMin: 1000, ttlMax: 4000 };
+  const node = roomy(plan);
+  return { ...plan, kind: `queues, ${plan.kind}`, node, workload, queues: drawQueues({ ...plan, workload }, random) };
+}
+
+/** A log that takes one entry in each round trip cannot carry what so many clients ask for. */
+const roomy = ({ node }: Plan): Plan["node"] =>
+  node.appendEntriesMax * node.appendsInflightMax > 1 ? node : { ...node, appendsInflightMax: 4 };
+
+function planWithoutQueues(seed: number): Plan {
   const drawn = drawPlan(seed);
   if (seed % 2 !== 0) return drawn;
   const random = createRandom(seed, "rivals");
   const kind = rivalries[(seed / 2) % rivalries.length] as (typeof rivalries)[number];
   return { ...drawn, ...kind.shape(drawn, random), kind: kind.name };
+}
+
+function drawQueues({ workload }: Plan, random: Random): QueueWork {
+  return {
+    waiting: 2 + random.below(7),
+    ruling: random.pick([0, 1, 1]),
+    looking: random.pick([0, 1]),
+    watching: random.pick([1, 2, 3]),
+    locks: Math.min(workload.locks, 1 + random.below(4)),
+    waitMax: random.pick([500, 3000, 10_000]),
+    thinkMax: random.pick([20, 200, 500]),
+    holdMax: random.pick([10, 300, 1500]),
+    delayMax: random.pick([200, 2000]),
+    severalChance: random.pick([0, 0.3, 0.6]),
+    sharingChance: random.pick([0, 0.3, 0.7]),
+    priorityChance: random.pick([0, 0.1, 0.3]),
+    delayChance: random.pick([0, 0.5]),
+    cancelChance: random.pick([0, 0.1, 0.3]),
+    repeatChance: random.pick([0, 0.2]),
+    moreChance: random.pick([0, 0.2, 0.5]),
+    vanishChance: random.pick([0, 0.05, 0.15]),
+  };
 }
 
 /** Late repeats of what clients have sent: up to three times as late as a lease may last. */

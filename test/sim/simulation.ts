@@ -10,6 +10,7 @@ import { lastDurable } from "./disk.ts";
 import { unleash } from "./faults.ts";
 import { healAgainAndAgain } from "./liveness.ts";
 import { type Plan, planOf } from "./plan.ts";
+import { judgeAlarms, judgeHearing, judgeRest } from "./queues/answers.ts";
 import { runUntil } from "./schedule.ts";
 import { check, Violation } from "./witness.ts";
 import { beginWork, lockName, type Work } from "./workload.ts";
@@ -34,6 +35,8 @@ export interface Report {
 /** How long after the last fault everything must work again, and an answer may take then. Milliseconds. */
 const recoveryMs = 6000;
 const answerMs = 8000;
+/** How long it may take until an alarm that has rung is in the log. */
+const alarmMs = 3500;
 /** How long it may take from the last answer until nothing is left in any queue. */
 const drainMs = 30_000;
 
@@ -96,6 +99,12 @@ function workAndHeal(run: Run): void {
   const work = beginWork(cluster, 0, run.answers);
   unleash(cluster, healedAt, run);
   runUntil(timetable, healedAt + recoveryMs + answerMs);
+  // What waits is sent again ten times less often than what is unanswered.
+  const soon = 2000 + 12 * plan.node.retryMs;
+  if (cluster.reference !== null) {
+    judgeHearing(cluster.reference, crowd, soon);
+    judgeAlarms(cluster.reference, healedAt + recoveryMs, alarmMs);
+  }
   conclude(cluster, work, late);
 }
 
@@ -104,7 +113,8 @@ function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void 
   const { timetable, crowd, plan, ids } = cluster;
   work.isOver = true;
   crowd.isSilent = true;
-  const isQuiet = runUntil(timetable, timetable.now + plan.manners.patience + 5000, () => crowd.open === 0);
+  const patience = plan.manners.patience + (plan.queues?.waitMax ?? 0);
+  const isQuiet = runUntil(timetable, timetable.now + patience + 5000, () => crowd.open === 0);
   check(isQuiet, "everything that is asked ends", () => `${crowd.open} requests are still open`);
   check(late.length === 0, "after healing everything is answered", () => describe(late[0]));
   // A log that takes one entry in each round trip may lag behind what was asked by seconds.
@@ -115,8 +125,10 @@ function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void 
   );
   // Late is safe, but not for ever: a full server span after the last change of leader, and a little more.
   const { clockRateErrorMax, clockAllowanceMs } = plan.cluster;
-  const span = plan.workload.ttlMax * (1 + clockRateErrorMax) + clockAllowanceMs;
+  const ofLeases = plan.workload.ttlMax * (1 + clockRateErrorMax) + clockAllowanceMs;
+  const span = ofLeases + (plan.queues?.delayMax ?? 0) * (1 + clockRateErrorMax);
   runUntil(timetable, timetable.now + span + 2 * plan.node.electionMsMax + 1000);
+  if (cluster.reference !== null) judgeRest(cluster.reference);
   const inspector: Client = { name: "inspector", clockRate: 1 };
   for (let at = 0; at < plan.workload.locks; at += 1) {
     for (const node of ids) {

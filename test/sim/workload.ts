@@ -7,6 +7,7 @@ import type { Beliefs } from "./beliefs.ts";
 import { ask, type Client, type Crowd, type Request, type Settled } from "./clients.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Workload } from "./plan.ts";
+import { beginQueueing } from "./queues/workload.ts";
 import { createRandom, type Random } from "./random.ts";
 import { scheduleIn } from "./schedule.ts";
 
@@ -24,7 +25,8 @@ export interface Work {
 export const lockName = (at: number): string => `lock-${at}`;
 
 /** Sets the clients of the plan to work; in one run not twice in the same `shift`. */
-export function beginWork({ crowd, beliefs, plan }: Cluster, shift = 0, answers: Work["answers"] = new Map()): Work {
+export function beginWork(cluster: Cluster, shift = 0, answers: Work["answers"] = new Map()): Work {
+  const { crowd, beliefs, plan } = cluster;
   const random = createRandom(plan.seed, shift === 0 ? "workload" : `workload ${shift}`);
   const { workload, clockError } = plan;
   const work: Work = { crowd, beliefs, workload, random, isOver: false, answers };
@@ -39,6 +41,7 @@ export function beginWork({ crowd, beliefs, plan }: Cluster, shift = 0, answers:
   begin("leased", workload.leased, openLease);
   begin("repeating", workload.repeating, takeAndRepeat);
   begin("watching", workload.watching, look);
+  beginQueueing(cluster, work, shift);
   return work;
 }
 

@@ -5,6 +5,7 @@ import { electionMutants } from "./elections.ts";
 import { leaseMutants } from "./leases.ts";
 import { lockMutants } from "./locks.ts";
 import type { Mutant } from "./mutant.ts";
+import { queueMutants } from "./queues.ts";
 import { raftMutants } from "./raft.ts";
 import { transportMutants } from "./transport.ts";
 
@@ -13,6 +14,7 @@ export const mutants: readonly Mutant[] = [
   ...electionMutants,
   ...leaseMutants,
   ...lockMutants,
+  ...queueMutants,
   ...transportMutants,
   ...regionMutants,
 ];

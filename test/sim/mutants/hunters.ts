@@ -2,7 +2,7 @@
 // the service as it ships, too, and find nothing there.
 
 import type { Watching } from "../cluster.ts";
-import { type Plan, planOf, stormyPlan } from "../plan.ts";
+import { type Plan, planOf, queuePlan, stormyPlan } from "../plan.ts";
 import { rivalRegions } from "../regions/plan.ts";
 import { simulateRegions } from "../regions/simulation.ts";
 import { leaderCutOff, leaderPaused } from "../scenarios.ts";
@@ -10,6 +10,7 @@ import { simulate } from "../simulation.ts";
 import * as elections from "./stories-elections.ts";
 import * as leases from "./stories-leases.ts";
 import * as logs from "./stories-logs.ts";
+import * as queues from "./stories-queues.ts";
 import * as raft from "./stories-raft.ts";
 import * as repeats from "./stories-repeats.ts";
 import * as snapshots from "./stories-snapshots.ts";
@@ -47,9 +48,10 @@ export const stories = {
   ...snapshots,
   ...leases,
   ...repeats,
+  ...queues,
 } as const;
 
-export type HunterName = "seeds" | "storm" | "regions" | "rivalRegions" | keyof typeof stories;
+export type HunterName = "seeds" | "storm" | "queues" | "regions" | "rivalRegions" | keyof typeof stories;
 
 export function hunterNamed(name: HunterName): Hunter {
   switch (name) {
@@ -57,6 +59,8 @@ export function hunterNamed(name: HunterName): Hunter {
       return ofPlans(planOf);
     case "storm":
       return ofPlans(stormyPlan);
+    case "queues":
+      return ofPlans(queuePlan);
     case "regions":
       return (seed) => simulateRegions(seed).violation?.message ?? null;
     case "rivalRegions":

@@ -11,7 +11,11 @@ const document = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..",
 
 const marks = { begin: "<!-- table -->", end: "<!-- end of table -->" } as const;
 
-const byOf: Readonly<Record<string, string>> = { seeds: "drawn plans", storm: "storm of elections" };
+const byOf: Readonly<Record<string, string>> = {
+  seeds: "drawn plans",
+  storm: "storm of elections",
+  queues: "plans with queues",
+};
 
 /** A contract without its folder and ending. */
 const nameOf = (contract: string): string => contract.replace(/^test\/(?:sim\/contracts\/)?(.*)\.test\.ts$/, "$1");

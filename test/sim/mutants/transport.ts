@@ -61,7 +61,7 @@ export const transportMutants: readonly Mutant[] = [
     name: "token-zero-is-none",
     bug: "a token of 0 is taken for none on the wire and on disk",
     breaks: "what is written is read as it was",
-    file: "transport/codec.ts",
+    file: "transport/codec-write.ts",
     search: "token: token === undefined ? undefined : toWire(token),",
     replace: "token: token ? toWire(token) : undefined,",
     hunt: { by: "test/sim/contracts/codec.test.ts", seeds: 1, says: /comes back from its bytes/ },
