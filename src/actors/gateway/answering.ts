@@ -142,6 +142,7 @@ function answerQueued(
   const answered = sending ?? pending.unanswered.shift() ?? pending.lastSending;
   const isOfLast = sending !== null && sending >= pending.lastSending;
   if (isOfLast) pending.unanswered = [];
+  if (sending === null || isOfLast) state.askedAnew.delete(pending.requestId);
   // Earlier sendings that were given up have been told the same, or will be told of the end after whoever waits now.
   if (sending === null) pending.outdated = 0;
   if (pending.callers.length === 0) {

@@ -25,6 +25,7 @@ export function route(state: GatewayState, requests: Iterable<Pending>, now: Ins
  * is not sent again.
  */
 export function routeAnew(state: GatewayState, now: Instant): GatewayEffect[] {
+  state.askedAnew.clear();
   for (const pending of state.pending.values()) {
     pending.sentTo = null;
     pending.proposed = false;

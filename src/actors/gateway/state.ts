@@ -113,6 +113,8 @@ export interface GatewayState {
   retrying: boolean;
   /** A bet on every waiting request that another node leads: when it is sent again. */
   resends: Deadlines<RequestId>;
+  /** Waiting requests that were sent to a leader who does not know them yet, and when; until they are answered. */
+  readonly askedAnew: Map<RequestId, Instant>;
   /** When the timer `resend` runs out, or null if it is not set. */
   resendAt: Instant | null;
 
@@ -151,6 +153,7 @@ export const start = ({ cluster, node }: Config): GatewayState => ({
   deadlineAt: null,
   retrying: false,
   resends: noDeadlines(),
+  askedAnew: new Map(),
   resendAt: null,
   standing: { role: "follower", term: term(0), leader: null },
   links: new Map(),
@@ -275,6 +278,7 @@ export const isBefore = ({ from }: Caller, sending: number): boolean => "sending
 /** Forgets a request that nobody waits for any more. */
 export function remove(state: GatewayState, pending: Pending): void {
   state.pending.delete(pending.requestId);
+  state.askedAnew.delete(pending.requestId);
   state.inflight -= pending.calls;
   state.inflightBytes -= pending.bytes;
   state.waiting -= pending.places;

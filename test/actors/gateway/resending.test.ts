@@ -135,14 +135,25 @@ test("a new leader is sent what waits a few at a time, and what does not wait at
   }
   receive(state, request(601, acquireAll("y", { wait: 0 as never }), { id: "now" }), at(0));
   receive(state, link("c", "c:9090"), at(0));
-  const sizes = (effects: Effect<"gateway">[]): number[] =>
+  const slices = (effects: Effect<"gateway">[]) =>
     effects.flatMap((effect) =>
-      effect.type === "send" && effect.letter.type === "forward" ? [effect.letter.requests.length] : [],
+      effect.type === "send" && effect.letter.type === "forward" ? [effect.letter.requests] : [],
     );
-  assert.equal(sizes(receive(state, standing("c", { term: 2 }), at(1))), [1, 256]);
-  assert.equal(sizes(receive(state, timeout("resend"), at(11))), [256]);
-  assert.equal(sizes(receive(state, timeout("resend"), at(21))), [88]);
-  assert.equal(sizes(receive(state, timeout("resend"), at(31))), []);
+  const sizes = (effects: Effect<"gateway">[]): number[] => slices(effects).map(({ length }) => length);
+  const [first, slice] = slices(receive(state, standing("c", { term: 2 }), at(1)));
+  assert.equal([first?.length, slice?.length], [1, 256]);
+  assert.equal(
+    sizes(receive(state, timeout("resend"), at(11))),
+    [],
+    "until it has dealt with these it is sent no more",
+  );
+  for (const { requestId, sending } of slice?.slice(0, 100) ?? []) {
+    receive(state, replied("c", toSending(to(requestId, queued()), sending)), at(12));
+  }
+  assert.equal(sizes(receive(state, timeout("resend"), at(21))), [100]);
+  // What stays unanswered was lost: it is sent again, and holds nobody else up.
+  assert.equal(sizes(receive(state, timeout("resend"), at(521))), [256]);
+  assert.equal(sizes(receive(state, timeout("resend"), at(531))), []);
 });
 
 test("what is sent again is remembered in proportion to what waits, however often it is repeated", () => {
