@@ -75,11 +75,7 @@ const fatalLines = (node: NodeProcess): string[] =>
 /** Waits until a node whose disk is full has ended, and looks at how. */
 async function endedForWantOfRoom(node: NodeProcess): Promise<void> {
   await until(`${node.site.nodeId} ends`, () => !node.isRunning());
-  const ended = await node.ended;
-  // A thread that is ended while it reads a message of HTTP/2 may abort the process in Node itself (nodejs/node#64850): as loud, and
-  // after the reason has been told.
-  const isNodes = ended.signal === "SIGABRT" && /Http2Session::OnDataChunkReceived/.test(node.stderr());
-  if (!isNodes) assert.equal(ended, { code: diskFailed, signal: null });
+  assert.equal(await node.ended, { code: diskFailed, signal: null });
   const lines = fatalLines(node);
   assert.is(lines.length, 1, `one fatal line, not ${JSON.stringify(lines)}`);
   assert.match(lines[0] ?? "", /commit|ENOSPC|space/i);
