@@ -115,6 +115,7 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
       httpConnections: http.connections(),
       ready: notReady() === null ? 1 : 0,
     }),
+    cut: grpc.cut,
     stop: async () => {
       calls.close();
       health.set(false);

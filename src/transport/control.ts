@@ -17,6 +17,8 @@ export interface ThreadControl {
   readonly start: () => Promise<StartProblem | null>;
   /** Stops an actor that does I/O. */
   readonly stop: (actor: HostedActor) => Promise<void>;
+  /** Ends the thread as it is; nobody answers. */
+  readonly end: () => void;
   readonly inspect: () => NodeInspection;
   readonly health: () => ThreadHealth;
 }

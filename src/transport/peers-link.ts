@@ -28,6 +28,8 @@ export interface Link {
   };
   /** Sends what is waiting, and hangs up. */
   readonly close: () => Promise<void>;
+  /** Hangs up. */
+  readonly cut: () => void;
 }
 
 interface LinkOptions {
@@ -114,6 +116,11 @@ export function openLink({ address, name, hello, log, onUp, onDown }: LinkOption
     });
   }
 
+  function stopDialling(): void {
+    closed = true;
+    if (redial !== null) clearTimeout(redial);
+  }
+
   function flush(): void {
     scheduled = false;
     const parcel = outgoing;
@@ -178,9 +185,12 @@ export function openLink({ address, name, hello, log, onUp, onDown }: LinkOption
     inspect: () => ({ up: speaking !== null, resting, dropped, pendingBytes: speaking?.pendingBytes ?? 0 }),
     close: async () => {
       flush();
-      closed = true;
-      if (redial !== null) clearTimeout(redial);
+      stopDialling();
       if (speaking !== null) await farewell(speaking);
+      hangUp();
+    },
+    cut: () => {
+      stopDialling();
       hangUp();
     },
   };

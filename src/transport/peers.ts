@@ -92,6 +92,11 @@ export async function startPeers(surroundings: Surroundings<"peers">): Promise<R
   return {
     receive,
     inspect: () => ({ ...inspect(door, allLinks()), regionLinksUp: regionLinks?.up() ?? 0 }),
+    cut: () => {
+      stopped = true;
+      door.close();
+      for (const each of allLinks()) each.cut();
+    },
     stop: async () => {
       stopped = true;
       await Promise.all(allLinks().map((each) => each.close()));

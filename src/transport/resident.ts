@@ -29,6 +29,8 @@ export interface Resident<Self extends ActorName> {
   readonly inspect: () => Inspection;
   /** Clean stop: nothing is under way any more when it resolves. */
   readonly stop: () => Promise<void>;
+  /** Drops every connection that speaks HTTP/2, as it is: the thread ends right after this. */
+  readonly cut?: () => void;
 }
 
 /** Opens what is needed and only then resolves. Rejects with a `StartError` that says in one line what is wrong. */

@@ -17,14 +17,23 @@ export function serveThread(cast: Cast): void {
   const node: Remote<NodeControl> = reachControl<NodeControl>(nodePort);
   let host: HostedThread | null = null;
 
+  /** Connections go first: a thread that ends while data of HTTP/2 still come in makes Node abort the process. */
+  const end = (exitCode: number): void => {
+    try {
+      host?.cut();
+    } finally {
+      process.exit(exitCode);
+    }
+  };
+
   const fail = ({ actor, error, cause }: Failure): void => {
     log.fatal({ actor, thread, err: error }, "the node stops: an actor is broken");
-    process.exit(cause === "io" ? exitCodes.io : exitCodes.broken);
+    end(cause === "io" ? exitCodes.io : exitCodes.broken);
   };
   // An error outside of any letter comes from the I/O of an actor of this thread.
   process.on("uncaughtException", (error) => {
     log.fatal({ actors, thread, err: error }, "the node stops: an error that nobody expected");
-    process.exit(exitCodes.broken);
+    end(exitCodes.broken);
   });
 
   async function start(): Promise<StartProblem | null> {
@@ -43,6 +52,7 @@ export function serveThread(cast: Cast): void {
     {
       start,
       stop: async (actor) => host?.stop(actor),
+      end: () => end(0),
       inspect: () => host?.inspect() ?? {},
       health: () => ({
         lettersRead: host?.lettersRead() ?? 0,

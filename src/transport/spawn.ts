@@ -28,6 +28,7 @@ interface Home {
 export interface Thread extends Home {
   readonly worker: Worker;
   readonly control: Remote<ThreadControl>;
+  readonly ended: Promise<void>;
 }
 
 /** A thread that ended though nobody had asked it to. */
@@ -57,6 +58,9 @@ export interface SpawnOptions {
   readonly onFall: (fall: Fall) => void;
 }
 
+/** How long a thread that was asked to end may take. */
+const askedMs = 1_000;
+
 /** Makes the threads; no actor lives yet. */
 export function spawnThreads({ settings, entry, onFall }: SpawnOptions): Threads {
   let ending = false;
@@ -80,11 +84,14 @@ export function spawnThreads({ settings, entry, onFall }: SpawnOptions): Threads
     worker.on("error", (cause) => {
       error = cause as Error;
     });
-    worker.on("exit", (exitCode) => {
-      if (!ending) onFall({ thread: name, exitCode, error });
+    const ended = new Promise<void>((resolve) => {
+      worker.on("exit", (exitCode) => {
+        resolve();
+        if (!ending) onFall({ thread: name, exitCode, error });
+      });
     });
     serveControl(nodeControl, toNode.port1);
-    return { name, actors, worker, control: reachControl<ThreadControl>(toThread.port1) };
+    return { name, actors, worker, control: reachControl<ThreadControl>(toThread.port1), ended };
   }
 
   async function inspect(): Promise<NodeInspection> {
@@ -113,6 +120,14 @@ export function spawnThreads({ settings, entry, onFall }: SpawnOptions): Threads
     inspect,
     end: async () => {
       ending = true;
+      // A thread knows what must go before it; one that does not listen is ended all the same.
+      for (const { control } of all) void control.end();
+      let patience: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        patience = setTimeout(resolve, askedMs);
+      });
+      await Promise.race([Promise.all(all.map(({ ended }) => ended)), late]);
+      clearTimeout(patience);
       await Promise.all(all.map((thread) => thread.worker.terminate()));
     },
   };

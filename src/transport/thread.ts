@@ -76,6 +76,8 @@ export interface HostedThread {
   /** Stops an actor that does I/O; what is sent to it from now on is dropped. */
   readonly stop: (actor: HostedActor) => Promise<void>;
   readonly inspect: () => Readonly<Record<string, Inspection>>;
+  /** Drops every connection that speaks HTTP/2, before the thread ends. */
+  readonly cut: () => void;
   /** How many letters and timeouts have been read. */
   readonly lettersRead: () => number;
 }
@@ -89,6 +91,7 @@ interface Hosted {
   read: (letter: AnyLetter) => void;
   inspect: () => Inspection;
   stop: () => Promise<void>;
+  cut: () => void;
 }
 
 /** So many letters are read before I/O has its turn again. */
@@ -193,6 +196,7 @@ export function hostThread(options: ThreadOptions): HostedThread {
     const resident: Resident<"peers"> = await start(surroundings);
     actor.inspect = resident.inspect;
     actor.read = (letter) => resident.receive(letter as Mail<"peers">);
+    actor.cut = () => resident.cut?.();
     actor.stop = async () => {
       actor.stop = async () => undefined;
       actor.read = () => undefined;
@@ -226,12 +230,15 @@ export function hostThread(options: ThreadOptions): HostedThread {
     start,
     stop: async (actor) => hosted.get(actor)?.stop(),
     inspect: () => Object.fromEntries([...hosted.values()].map((actor) => [actor.name, actor.inspect()])),
+    cut: () => {
+      for (const actor of hosted.values()) actor.cut();
+    },
     lettersRead: () => lettersRead,
   };
 }
 
 function unborn(name: HostedActor): Hosted {
-  return { name, read: () => undefined, inspect: () => ({}), stop: async () => undefined };
+  return { name, read: () => undefined, inspect: () => ({}), stop: async () => undefined, cut: () => undefined };
 }
 
 function perform(

@@ -136,6 +136,20 @@ test("a failed flush stops the node with the exit code for I/O", async () => {
   assert.equal([line.actor, line.err.message], ["storage", "the flush failed"]);
 });
 
+// Node aborts the process if a thread ends while data of HTTP/2 are still coming in.
+for (const toy of ["failed flush", "unexpected error"]) {
+  test(`whatever ends the node, every thread drops its connections before it ends: ${toy}`, async () => {
+    const node = startToy(toy);
+    await node.end;
+    assert.equal(
+      plain(node)
+        .filter((line) => line.endsWith(" cuts"))
+        .sort(),
+      ["clients cuts", "peers cuts", "storage cuts"],
+    );
+  });
+}
+
 test("a rejection that nobody handles stops the node", async () => {
   const node = startToy("unexpected error");
   assert.is((await node.end).code, 70);

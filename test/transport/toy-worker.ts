@@ -41,6 +41,7 @@ const resident = <Self extends ActorName>(name: string): Resident<Self> => ({
       say(`${name} still stops`);
     }
   },
+  cut: () => say(`${name} cuts`),
 });
 
 const pause = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

@@ -12,6 +12,8 @@ export interface GrpcServer {
   readonly connections: () => number;
   /** No call begins any more; resolves when all have ended, at the latest after `graceMs`. */
   readonly stop: (graceMs: number) => Promise<void>;
+  /** Drops all connections as they are. */
+  readonly cut: () => void;
 }
 
 /** A connection without calls is closed after this long. */
@@ -53,9 +55,16 @@ export async function openGrpcServer(server: Server, settings: Settings, paths: 
   socket.maxConnections = settings.connectionsMax;
   const connections = trackConnections(socket);
   const port = await listen(socket, settings.grpcAddress, "GRPC_PORT");
+  const drop = (): void => {
+    for (const connection of connections) connection.destroy();
+  };
   return {
     port,
     connections: () => connections.size,
+    cut: () => {
+      socket.close();
+      drop();
+    },
     stop: async (graceMs) => {
       const closed = new Promise<void>((resolve) => socket.close(() => resolve()));
       let force: NodeJS.Timeout | undefined;
@@ -65,7 +74,7 @@ export async function openGrpcServer(server: Server, settings: Settings, paths: 
       });
       clearTimeout(force);
       server.forceShutdown();
-      for (const connection of connections) connection.destroy();
+      drop();
       await closed;
     },
   };

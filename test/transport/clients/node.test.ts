@@ -164,6 +164,13 @@ test("metrics count calls by method and code, and never name a lock", async ({ h
   assert.not.ok(text.includes("secret"));
 });
 
+/** Why a connection cannot be opened; null if it can. */
+const refusal = (port: number): Promise<string | null> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(null));
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
+  });
+
 test("a port in use is told by its variable, and nothing stays open", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
@@ -206,16 +213,25 @@ test("a stop ends streams and calls with UNAVAILABLE, and closes both doors", as
   assert.match(error?.details ?? "", /outcome is unknown/);
   assert.is((await pendingHttp).status, 503);
   for (const port of [house.grpcPort, house.httpPort]) {
-    const refused = await new Promise((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(null));
-      socket.on("error", ({ code }: NodeJS.ErrnoException) => resolve(code));
-    });
-    assert.is(refused, "ECONNREFUSED");
+    assert.is(await refusal(port), "ECONNREFUSED");
   }
   assert.is(house.resident.inspect().callsUnderWay, 0);
   idle.destroy();
   house.stateless.close();
   house.leased.close();
+});
+
+test("before its thread ends, every connection that speaks HTTP/2 is dropped as it is", async () => {
+  const house = await openHouse();
+  house.follow(() => null);
+  const pending = came((done) => house.leased.renewLease({ leaseId: 1n }, done));
+  await house.until((letters) => letters.length === 1);
+  house.resident.cut?.();
+  const { error } = await pending;
+  assert.is(error?.code, status.UNAVAILABLE);
+  assert.not.match(error?.details ?? "", /outcome is unknown/, "nobody has answered");
+  assert.is(await refusal(house.grpcPort), "ECONNREFUSED");
+  await house.stop();
 });
 
 test("connections over the limit are refused", async () => {
