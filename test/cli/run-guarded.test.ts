@@ -1,12 +1,12 @@
 // Whatever becomes of the process that holds the lock, its command is dead before anybody else is granted the lock. The
 // command writes the moment of the monotonic clock every few milliseconds; another client waits for the lock all the time.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect } from "../../src/client/index.ts";
 import { at, type Cluster, leaderOf, startCluster, until } from "../cluster/cluster.ts";
 import { removeDirectory, temporaryDirectory } from "../cluster/node-process.ts";
 import { type Cable, openCable, passes } from "../cluster/tcp-proxy.ts";
+import { suite } from "../suite.ts";
 import { endCommands, type Running, startCommand } from "./commands.ts";
 import { type Diary, diaryIn, parentOf, runs } from "./diary.ts";
 

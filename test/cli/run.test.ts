@@ -1,9 +1,9 @@
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect } from "../../src/client/index.ts";
 import { type Cluster, startCluster, until } from "../cluster/cluster.ts";
 import { removeDirectory, temporaryDirectory } from "../cluster/node-process.ts";
 import { freePort } from "../cluster/ports.ts";
+import { suite } from "../suite.ts";
 import { command, endCommands, startCommand } from "./commands.ts";
 import { diaryIn, runs } from "./diary.ts";
 

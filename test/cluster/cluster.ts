@@ -1,6 +1,7 @@
 // A group of real nodes, numbered from 0: which of them leads, and what to do to them.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { patienceMs } from "../patience.ts";
 import {
   type Ended,
   kill,
@@ -105,11 +106,9 @@ export async function orLastWords(cluster: Cluster, use: () => Promise<void>): P
   }
 }
 
-const untilMsMax = 30_000;
-
 /** Waits until `condition` holds, and throws, naming `what`, if it never does. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + untilMsMax;
+  const giveUpAt = performance.now() + patienceMs;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) throw new Error(`it never came to pass that ${what}`);
     await pause(20);
@@ -150,7 +149,7 @@ export async function statusOf(site: Site): Promise<Status | null> {
 
 /** The number of the node that says it leads, other than those in `except`. Waits for one. */
 export async function leaderOf(cluster: Cluster, except: readonly number[] = []): Promise<number> {
-  const giveUpAt = performance.now() + 20_000;
+  const giveUpAt = performance.now() + patienceMs;
   while (performance.now() < giveUpAt) {
     for (const [node, site] of cluster.sites.entries()) {
       if (!except.includes(node) && (await statusOf(site))?.isLeader) return node;

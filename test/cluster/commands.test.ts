@@ -1,10 +1,10 @@
 // One real node, from outside: what the two earlier systems' commands say, over gRPC and HTTP, and that both see one table.
 
 import { status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import { codeOf, leaseClient, statelessClient } from "./clients.ts";
-import { at, type Cluster, startCluster } from "./cluster.ts";
+import { at, type Cluster, startCluster, until } from "./cluster.ts";
 import type { Site } from "./node-process.ts";
 
 const test = suite("cluster/commands");
@@ -47,11 +47,11 @@ test("the stateless lock: acquire, check, release, and what comes after", async 
   const first = await client.acquire(asked);
   assert.is(first.status, "OK");
   assert.is(first.token, 1, "the first grant of a fresh cluster");
-  assert.ok(first.expiresAt >= before + 29_000 && first.expiresAt <= Date.now() + 32_000);
+  assert.ok(first.expiresAt >= before + 30_000 && first.expiresAt <= Date.now() + 30_000);
 
   const held = await client.check(lock);
   assert.equal([held.status, held.isLocked, held.holder, held.token], ["OK", true, "my-client-1", 1]);
-  assert.ok(held.ttlMs > 25_000 && held.ttlMs <= 31_000, `${held.ttlMs}`);
+  assert.ok(held.ttlMs >= before + 30_000 - Date.now() && held.ttlMs <= 30_000, `${held.ttlMs}`);
 
   const again = await client.acquire(asked);
   assert.is(again.status, "ALREADY_LOCKED", "also for the same client");
@@ -81,12 +81,13 @@ test("the life of a lock is clamped, and a lock is free when it has ended", asyn
   const client = statelessClient(site.grpc);
   const start = Date.now();
   const short = await client.acquire({ lock: "short", client: "one", timeoutMs: 1 });
-  assert.ok(short.expiresAt >= start + 950, "at least a second");
+  assert.ok(short.expiresAt >= start + 1_000, "at least a second");
   const long = await client.acquire({ lock: "long", client: "one", timeoutMs: 10_000_000 });
-  assert.ok(long.expiresAt <= Date.now() + 304_000, "at most 300 seconds");
+  assert.ok(long.expiresAt <= Date.now() + 300_000, "at most 300 seconds");
+  const asked = Date.now();
   const usual = await client.acquire({ lock: "usual", client: "one", timeoutMs: 0 });
-  assert.ok(Math.abs(usual.expiresAt - Date.now() - 30_000) < 2_000, "30 seconds unless told");
-  while ((await client.check("short")).isLocked) assert.ok(Date.now() < start + 10_000, "an expired lock becomes free");
+  assert.ok(usual.expiresAt >= asked + 30_000 && usual.expiresAt <= Date.now() + 30_000, "30 seconds unless told");
+  await until("an expired lock becomes free", async () => !(await client.check("short")).isLocked);
   assert.ok(Date.now() >= start + 1_000, "and not before its time");
   assert.is((await client.release({ lock: "short", client: "one", token: short.token })).status, "EXPIRED");
   client.close();

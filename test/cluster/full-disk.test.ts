@@ -3,8 +3,8 @@
 
 import { readdirSync } from "node:fs";
 import { status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import { codeOf, leaseClient, statelessClient } from "./clients.ts";
 import { at, type Cluster, leaderOf, orLastWords, others, startSites, statusOf, until } from "./cluster.ts";
 import { mountSmallDisks, type SmallDisk } from "./full-disk.ts";

@@ -3,8 +3,8 @@
 // share the nodes; each has locks and a history of its own.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import { at, leaderOf, orLastWords, others, statusOf, until } from "./cluster.ts";
 import { type History, recordFault, recordPhase } from "./history.ts";
 import { judge, recorded } from "./judge.ts";

@@ -2,11 +2,11 @@
 // refused.
 
 import { credentials, type ServiceError, status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect } from "../../src/client/index.ts";
 import { LockServiceClient } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Ending } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { suite } from "../suite.ts";
 import { channelOptions, unary } from "./clients.ts";
 import { at, until } from "./cluster.ts";
 import { acquire, check, granted, openLease, under, wanting } from "./native-calls.ts";

@@ -1,10 +1,10 @@
 // Sessions of the native interface on real nodes, which go on with another node.
 
 import { credentials } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LockServiceClient } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { type Event, EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { suite } from "../suite.ts";
 import { openSession, type SessionClient } from "../transport/clients/native-session-client.ts";
 import { channelOptions, unary } from "./clients.ts";
 import { at, type Cluster, leaderOf, others, startCluster, until } from "./cluster.ts";

@@ -1,7 +1,6 @@
 // The native interface on real nodes: leases, waiting in order, several locks at once, cancels, watches and elections.
 
 import { credentials, type ServiceError } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ElectionServiceClient, type ObserveResponse } from "../../src/transport/generated/lockmgr/v1/election.ts";
 import {
@@ -11,6 +10,7 @@ import {
   type WatchResponse,
 } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Ending, type Event, EventKind, Mode } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { suite } from "../suite.ts";
 import { channelOptions, unary } from "./clients.ts";
 import { at, type Cluster, startCluster, until } from "./cluster.ts";
 import { acquire, check, granted, openLease, release, under, wanting } from "./native-calls.ts";

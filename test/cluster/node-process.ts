@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { patienceMs } from "../patience.ts";
 import { freePort } from "./ports.ts";
 
 /** Where a node lives, whether it runs or not. */
@@ -53,7 +54,6 @@ export interface LaunchOptions {
 
 const program = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 const outputMax = 256 * 1024;
-const startMsMax = 30_000;
 
 const children = new Set<ChildProcess>();
 const directories = new Set<string>();
@@ -140,7 +140,7 @@ export function launch(site: Site, options: LaunchOptions = {}): NodeProcess {
 
 /** Resolves when `/readyz` says that the node knows a leader it can reach; rejects if the node ends before that. */
 export async function untilReady(node: NodeProcess): Promise<NodeProcess> {
-  const giveUpAt = performance.now() + startMsMax;
+  const giveUpAt = performance.now() + patienceMs;
   while (node.isRunning() && performance.now() < giveUpAt) {
     if (await answersOk(`${node.site.http}/readyz`)) return node;
     await pause(20);

@@ -3,8 +3,8 @@
 // repeated. Both tests share the nodes.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import { type StatelessClient, statelessClient } from "./clients.ts";
 import { at, orLastWords, until } from "./cluster.ts";
 import { harm } from "./harm.ts";

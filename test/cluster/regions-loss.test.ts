@@ -3,8 +3,8 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import {
   type Acquired,
   codeOf,

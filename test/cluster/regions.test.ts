@@ -2,8 +2,8 @@
 // whoever asks at the same moment somewhere else is told who was first.
 
 import { status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import { codeOf, type LeaseClient, leaseClient, type StatelessClient, statelessClient } from "./clients.ts";
 import { at, statusOf, until } from "./cluster.ts";
 import type { Site } from "./node-process.ts";

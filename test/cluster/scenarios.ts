@@ -2,7 +2,6 @@
 // and what a scenario waits for.
 
 import { credentials } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Client,
@@ -16,6 +15,8 @@ import {
 } from "../../src/client/index.ts";
 import { LockServiceClient } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Mode } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { patienceMs } from "../patience.ts";
+import { suite } from "../suite.ts";
 import { channelOptions } from "./clients.ts";
 import { type Cluster, orLastWords, startCluster, until } from "./cluster.ts";
 import { acquire, granted, openLease, under, wanting } from "./native-calls.ts";
@@ -64,13 +65,11 @@ export function onStage(title: string, size: number): { (rule: string, play: Pla
   return Object.assign(scene, { run: () => scenes.run() });
 }
 
-const playMsMax = 60_000;
-
 /** A promise that is never kept fails its scenario, not the whole file. */
 async function inTime(what: string, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it does not come to an end: ${what}`)), playMsMax);
+    timer = setTimeout(() => reject(new Error(`it does not come to an end: ${what}`)), patienceMs);
   });
   try {
     await Promise.race([work, late]);

@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { patienceMs } from "../patience.ts";
 import { statelessClient } from "./clients.ts";
 import { at } from "./cluster.ts";
 import {
@@ -42,7 +43,7 @@ interface BadStart extends Ended {
 /** Starts a node that must end by itself. */
 async function startBadly(options: LaunchOptions = {}): Promise<BadStart> {
   const node = launch(site, options);
-  const watchdog = setTimeout(() => node.signal("SIGKILL"), 20_000);
+  const watchdog = setTimeout(() => node.signal("SIGKILL"), patienceMs);
   const ended = await node.ended;
   clearTimeout(watchdog);
   return { ...ended, lines: node.stderr().split("\n").slice(0, -1) };

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { patienceMs } from "../patience.ts";
 import { at, leaderOf, others, withCluster } from "./cluster.ts";
 import { recordFault, recordPhase } from "./history.ts";
 import { judge, recorded } from "./judge.ts";
@@ -29,7 +30,7 @@ test("SIGTERM of the leader fails no call through another node and ends with exi
     await pause(1_000);
     recordFault(history, "term", at(cluster.sites, leader).nodeId);
     at(cluster.nodes, leader).signal("SIGTERM");
-    const ended = await Promise.race([at(cluster.nodes, leader).ended, pause(15_000, null)]);
+    const ended = await Promise.race([at(cluster.nodes, leader).ended, pause(patienceMs, null)]);
     await pause(1_000);
     await Promise.all([patient.stop(), moving.stop()]);
     recordPhase(history, "final");

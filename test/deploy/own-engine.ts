@@ -6,6 +6,7 @@ import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { run } from "../interop/run.ts";
+import { patienceMs } from "../patience.ts";
 
 export interface OwnEngine {
   /** The names of the images to build on. */
@@ -21,7 +22,6 @@ export interface OwnEngineFolders {
 }
 
 const socket = "unix:///run/docker.sock";
-const startMsMax = 60_000;
 
 /** Where the programs are, for this process and its children. */
 export function usePrograms(programs: string): void {
@@ -67,7 +67,7 @@ async function must(command: string, args: readonly string[]): Promise<void> {
 }
 
 async function untilItAnswers(daemon: ChildProcess): Promise<string | null> {
-  let problem = `it does not answer within ${startMsMax} ms`;
+  let problem = `it does not answer within ${patienceMs} ms`;
   let ended = false;
   daemon.once("error", (error) => {
     problem = error.message;
@@ -77,7 +77,7 @@ async function untilItAnswers(daemon: ChildProcess): Promise<string | null> {
     problem = `it ended with ${code}`;
     ended = true;
   });
-  for (const deadline = Date.now() + startMsMax; Date.now() < deadline && !ended; await pause(250)) {
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline && !ended; await pause(250)) {
     if (existsSync("/run/docker.sock") && (await run("docker", ["version"])).code === 0) return null;
   }
   return problem;

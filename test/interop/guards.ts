@@ -3,6 +3,7 @@
 import { equal, match, ok } from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { patienceMs } from "../patience.ts";
 import { findOrInstall, postgres, redis } from "./debian.ts";
 import { type Drivers, postgresRules, redisRules, s3Rules } from "./guard-rules.ts";
 import type { Report } from "./report.ts";
@@ -17,8 +18,6 @@ interface Store {
   /** What the example that needs this store must say at the end. */
   readonly last: RegExp;
 }
-
-const exampleMsMax = 60_000;
 
 const stores: readonly Store[] = [
   {
@@ -118,7 +117,7 @@ async function example(name: string, env: Readonly<Record<string, string>>): Pro
   const { code, output, stdout } = await run(process.execPath, [`${name}.mjs`], {
     cwd: folder,
     env,
-    withinMs: exampleMsMax,
+    withinMs: patienceMs,
   });
   equal(code, 0, output);
   return stdout.trimEnd().split("\n");

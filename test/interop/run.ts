@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { patienceMs } from "../patience.ts";
 
 export interface RunResult {
   readonly code: number | null;
@@ -44,7 +45,7 @@ export const run = (command: string, args: readonly string[], options: RunOption
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
       output += chunk;
     });
-    const limit = setTimeout(() => child.kill("SIGKILL"), options.withinMs ?? 60_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), options.withinMs ?? patienceMs);
     const end = (code: number | null) => {
       clearTimeout(limit);
       children.delete(child);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { removeDirectory, temporaryDirectory } from "../cluster/node-process.ts";
 import { freePort } from "../cluster/ports.ts";
+import { patienceMs } from "../patience.ts";
 import { run } from "./run.ts";
 
 /** A server that runs. */
@@ -17,7 +18,6 @@ export interface Server {
   readonly stop: () => Promise<void>;
 }
 
-const startMsMax = 30_000;
 /** PostgreSQL refuses to run as root. This is the number of the user "nobody", which every Linux has. */
 const nobody = 65_534;
 
@@ -135,7 +135,7 @@ async function start(directory: string, plan: Plan): Promise<Server> {
     clearTimeout(limit);
     removeDirectory(directory);
   };
-  const giveUpAt = performance.now() + startMsMax;
+  const giveUpAt = performance.now() + patienceMs;
   const isReady = plan.isReady ?? (() => accepts(plan.port));
   while (!(await isReady())) {
     if (isOver || performance.now() > giveUpAt) {

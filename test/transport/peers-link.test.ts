@@ -11,7 +11,9 @@ import { decodeGreeting, encodeGreetingAnswer, type Hello } from "../../src/tran
 import { helloTo } from "../../src/transport/peers-hello.ts";
 import { openLink } from "../../src/transport/peers-link.ts";
 import { exchange } from "../../src/transport/peers-wire.ts";
-import { freePort, host } from "./streams.ts";
+import { freePort } from "../cluster/ports.ts";
+import { patienceMs } from "../patience.ts";
+import { host } from "./streams.ts";
 import { settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/peers-link");
@@ -57,9 +59,6 @@ function dial(port: number) {
   });
   return { link, events };
 }
-
-/** Whoever waits longer waits for ever. */
-const patienceMs = 20_000;
 
 async function until(condition: () => boolean): Promise<void> {
   const begun = performance.now();

@@ -9,7 +9,8 @@ import { logIndex, millis, nodeId, regionId, term } from "../../src/actors/scala
 import { encodeGreeting, encodeParcel, type Hello } from "../../src/transport/codec-peer.ts";
 import { helloTo, helloToRegion } from "../../src/transport/peers-hello.ts";
 import type { Settings } from "../../src/transport/settings.ts";
-import { freePort, host, openTunnel, start, stranger } from "./streams.ts";
+import { freePort } from "../cluster/ports.ts";
+import { host, openTunnel, start, stranger } from "./streams.ts";
 import { type Mailroom, settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/peers between regions");

@@ -10,7 +10,8 @@ import { helloTo } from "../../src/transport/peers-hello.ts";
 import { exchange } from "../../src/transport/peers-wire.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
 import type { Settings } from "../../src/transport/settings.ts";
-import { freePort, host, openTunnel, start, stranger } from "./streams.ts";
+import { freePort } from "../cluster/ports.ts";
+import { host, openTunnel, start, stranger } from "./streams.ts";
 import { type Mailroom, settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/peers");
@@ -117,6 +118,18 @@ test("a node that comes back is found again", async () => {
   again.peers.receive(toA);
   assert.equal((await a.room.letter("raft", "received")).message, message);
   await Promise.all([a.peers.stop(), again.peers.stop()]);
+});
+
+test("before its thread ends, a node hangs up on all others and is deaf", async () => {
+  const { a, b } = await startPair();
+  await Promise.all([up(a), up(b)]);
+  a.peers.cut?.();
+  assert.is(a.peers.inspect().linksUp, 0);
+  assert.is((await b.room.letter("gateway", "link")).clientAddress, null);
+  const stranded = stranger(a.port, encodeGreeting(helloTo(nodeId("a"), b.room.settings)));
+  assert.is((await stranded.ended).code, status.UNAVAILABLE);
+  stranded.close();
+  await Promise.all([a.peers.stop(), b.peers.stop()]);
 });
 
 test("a connection that swallows everything is given up and dialled again", async () => {

@@ -9,15 +9,6 @@ import { mailroom } from "./surroundings.ts";
 
 export const host = "127.0.0.1";
 
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 export async function start(of: Settings) {
   const room = mailroom<"peers">(of);
   const peers = await startPeers(room);

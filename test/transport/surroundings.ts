@@ -9,6 +9,7 @@ import type { ActorName, Letters } from "../../src/actors/messages.ts";
 import { instant, millis, nodeId, regionId } from "../../src/actors/scalars.ts";
 import type { Surroundings } from "../../src/transport/resident.ts";
 import type { Settings } from "../../src/transport/settings.ts";
+import { patienceMs } from "../patience.ts";
 
 /** Who a node is. */
 interface Names {
@@ -140,9 +141,6 @@ export function mailroom<Self extends ActorName>(settings: Settings): Mailroom<S
     },
   };
 }
-
-/** A test that waits longer than this will never end. */
-const patienceMs = 20_000;
 
 const parents: string[] = [];
 

@@ -1,7 +1,6 @@
 // Peers on real sockets, held against what the simulator's network does without faults: what one node says to another arrives once
 // and in its order, however much it is and however turns cut it; what is lost with a connection is the end of what was said.
 
-import { createServer } from "node:net";
 import { Client, credentials, Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,6 +11,7 @@ import { startPeers } from "../../../src/transport/peers.ts";
 import { helloTo } from "../../../src/transport/peers-hello.ts";
 import { exchange, helloMs } from "../../../src/transport/peers-wire.ts";
 import type { Settings } from "../../../src/transport/settings.ts";
+import { freePort } from "../../cluster/ports.ts";
 import { type Mailroom, mailroom, settingsOf } from "../../transport/surroundings.ts";
 import { createRandom, type Random } from "../random.ts";
 
@@ -19,14 +19,6 @@ const test = suite("sim/contracts/peers");
 
 const seeds = [1, 2, 3, 4, 5, 6];
 const host = "127.0.0.1";
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function start(node: "a" | "b", port: number, other: number) {
   const peer = { nodeId: nodeId(node === "a" ? "b" : "a"), host, port: other };

@@ -1,11 +1,11 @@
 // The leased interface, over gRPC and over HTTP: which operation a request is, and which status every outcome has.
 
 import { Metadata, status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Answer, Refusal } from "../../../src/actors/operations.ts";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
 import type { GetStatusResponse } from "../../../src/transport/generated/lowkey/v1/lock.ts";
+import { suite } from "../../suite.ts";
 import { came, free, type House, holder, http, openHouse, standing } from "./scripted-gateway.ts";
 
 const test = suite<{ house: House }>("transport/clients/leased");

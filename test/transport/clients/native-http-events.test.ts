@@ -1,7 +1,6 @@
 // Events over HTTP: Server-Sent Events that a client can go on with where it was.
 
 import type { AddressInfo } from "node:net";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { CallId } from "../../../src/actors/messages.ts";
 import { fencingToken, instant, leaseId, logIndex, wallTime } from "../../../src/actors/scalars.ts";
@@ -10,6 +9,7 @@ import { newOpenStreams } from "../../../src/transport/clients/grpc-calls.ts";
 import { newHttpServer } from "../../../src/transport/clients/http.ts";
 import { addNativeRoutes } from "../../../src/transport/clients/native-http.ts";
 import type { Desk } from "../../../src/transport/clients/procedure.ts";
+import { suite } from "../../suite.ts";
 import { ask, lockEvent, open, tell, until, watch } from "./native-http-house.ts";
 import { type House, openHouse, settings } from "./scripted-gateway.ts";
 

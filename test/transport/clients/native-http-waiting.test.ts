@@ -1,11 +1,11 @@
 // Long waits over HTTP: a request is held while it waits, told where it stands when that has been long enough, and found again
 // by its name.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Answer } from "../../../src/actors/operations.ts";
 import { leaseId, millis } from "../../../src/actors/scalars.ts";
 import { nativeRequestId } from "../../../src/transport/clients/native-request-id.ts";
+import { suite } from "../../suite.ts";
 import { type AcquireAll, ask, granted, obstacle, open } from "./native-http-house.ts";
 import { type House, openHouse, type Request } from "./scripted-gateway.ts";
 

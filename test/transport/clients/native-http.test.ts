@@ -1,11 +1,11 @@
 // The native interface over HTTP: which operation a request is, and which status and body an answer.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Answer, Operation, Refusal } from "../../../src/actors/operations.ts";
 import { fencingToken, leaseId, millis, regionId } from "../../../src/actors/scalars.ts";
 import { nativeRequestId } from "../../../src/transport/clients/native-request-id.ts";
 import { fc } from "../../fast-check.ts";
+import { suite } from "../../suite.ts";
 import { type AcquireAll, ask, granted, grantView, obstacle } from "./native-http-house.ts";
 import { type House, holder, openHouse, settings } from "./scripted-gateway.ts";
 

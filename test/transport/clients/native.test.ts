@@ -2,7 +2,6 @@
 
 import type { ServiceError } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { CallId, ClientsToGateway } from "../../../src/actors/messages.ts";
 import type { Answer } from "../../../src/actors/operations.ts";
@@ -14,6 +13,7 @@ import type {
   WatchRequest,
   WatchResponse,
 } from "../../../src/transport/generated/lockmgr/v1/lock.ts";
+import { suite } from "../../suite.ts";
 import { acquireRequest, event, lockView, obstacle, withRegions } from "./native-desk.ts";
 import { came, type House, http, openHouse, sendBytes } from "./scripted-gateway.ts";
 

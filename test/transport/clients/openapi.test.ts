@@ -3,7 +3,6 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { instant, wallTime } from "../../../src/actors/scalars.ts";
 import { newCalls } from "../../../src/transport/clients/calls.ts";
@@ -17,6 +16,7 @@ import { packageRoot } from "../../../src/transport/clients/reflection.ts";
 import { addLeasedRoutes, addNodeRoutes } from "../../../src/transport/clients/routes.ts";
 import { ElectionServiceService } from "../../../src/transport/generated/lockmgr/v1/election.ts";
 import { LockServiceService } from "../../../src/transport/generated/lockmgr/v1/lock.ts";
+import { suite } from "../../suite.ts";
 import { ask } from "./native-http-house.ts";
 import { type House, openHouse, settings } from "./scripted-gateway.ts";
 

@@ -1,7 +1,6 @@
 // The stateless interface: which operation a request is, and in which status every outcome travels.
 
 import { status } from "@grpc/grpc-js";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Answer } from "../../../src/actors/operations.ts";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
@@ -11,6 +10,7 @@ import {
   LockStatus,
   type ReleaseLockResponse,
 } from "../../../src/transport/generated/com/geastalt/lock/grpc/lock.ts";
+import { suite } from "../../suite.ts";
 import { came, free, type House, holder, openHouse, standing } from "./scripted-gateway.ts";
 
 const test = suite<{ house: House }>("transport/clients/stateless");
