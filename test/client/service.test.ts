@@ -40,7 +40,7 @@ function startProgram(cluster: Cluster, ttlMs: number, body: string) {
 
 test("tasks that wait for one lock are served in order, one at a time, whichever node is killed meanwhile", () =>
   withCluster({ size: 3 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster));
+    await using client = await connect(endpointsOf(cluster), { ttlMs: 60_000 });
     const first = await client.acquire("a");
     const served: number[] = [];
     const tokens: number[] = [];

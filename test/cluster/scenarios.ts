@@ -31,6 +31,9 @@ export interface Stage {
 
 type Play = (stage: Stage) => Promise<void>;
 
+/** How long leases last where a scenario is not about their end: longer than nodes take to start on the slowest machine. */
+const ttlMs = 60_000;
+
 /** The scenarios of one file, on a group of `size` nodes. */
 export function onStage(title: string, size: number): { (rule: string, play: Play): void; run: () => void } {
   const scenes = suite<{ cluster: Cluster; stubs: LockServiceClient[] }>(title);
@@ -54,7 +57,7 @@ export function onStage(title: string, size: number): { (rule: string, play: Pla
         if (options === undefined && before?.closed.aborted === false) return before;
         const client = await connect(
           cluster.sites.map(({ grpc }) => grpc),
-          { ...options, owner },
+          { ttlMs, ...options, owner },
         );
         joined.add(client);
         if (options === undefined) known.set(owner, client);
