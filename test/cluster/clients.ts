@@ -3,6 +3,7 @@
 import { type CallOptions, type ClientUnaryCall, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { LockServiceClient as StatelessStub } from "../../src/transport/generated/com/geastalt/lock/grpc/lock.ts";
 import { LockServiceClient as LeaseStub } from "../../src/transport/generated/lowkey/v1/lock.ts";
+import { patienceMs } from "../patience.ts";
 
 /** The values of `LockStatus`, by number, without their common prefix. */
 export const lockStatuses = [
@@ -79,8 +80,6 @@ export interface LeaseClient {
   readonly stub: LeaseStub;
   readonly close: () => void;
 }
-
-const withinMsDefault = 10_000;
 
 /** Waits little between attempts to connect, and shares no connection with another client. */
 export const channelOptions = {
@@ -160,7 +159,7 @@ type Method<Request, Response> = (
 export const unary = <Request, Response>(
   method: Method<Request, Response>,
   request: Request,
-  { withinMs = withinMsDefault, requestId }: CallSettings = {},
+  { withinMs = patienceMs, requestId }: CallSettings = {},
 ): Promise<Response> =>
   new Promise((resolve, reject) => {
     const metadata = new Metadata();
