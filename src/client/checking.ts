@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import { LockError } from "./errors.cts";
 import type { AcquireSpec, Setting } from "./letters.ts";
-import type { ConnectOptions, GrantOptions, ModeOptions, Wanted } from "./options.ts";
+import type { ConnectOptions, GrantOptions, ModeOptions, Wanted, WatchOptions, WatchWish } from "./options.ts";
 import { version } from "./version.ts";
 import type { Demand, Mode } from "./views.ts";
 
@@ -28,7 +28,15 @@ export function wholeIn(what: string, value: unknown, min: number, max: number):
   return value as number;
 }
 
-export const nameIn = (name: unknown, what = "the name of a lock"): string => textIn(what, name, 1, 512);
+export const nameIn = (name: unknown, what = "the name of a lock"): string => textIn(what, name, 1, nameBytesMax);
+
+/** A name, a beginning of names or an owner to look for; empty for all. */
+export const filterIn = (what: string, text: unknown): string => textIn(what, text, 0, nameBytesMax);
+
+export const metadataIn = (what: string, text: unknown): string => textIn(what, text, 0, metadataBytesMax);
+
+/** The number of a lease, a token, a revision. */
+export const numberIn = (what: string, value: unknown): number => wholeIn(what, value, 0, Number.MAX_SAFE_INTEGER);
 
 /** How many at most; `Infinity` is as many as there are. */
 export function limitIn(limit: unknown): number {
@@ -36,7 +44,20 @@ export function limitIn(limit: unknown): number {
   return wholeIn("limit", limit, 1, Number.MAX_SAFE_INTEGER);
 }
 
+export function wishIn(wish: WatchWish): WatchWish {
+  const given = Object.entries(wish ?? {}).filter(([, value]) => value !== undefined);
+  const [[what, value] = []] = given;
+  if (given.length === 1 && what === "prefix") return { prefix: filterIn("prefix", value) };
+  if (given.length === 1 && what === "lock") return { lock: nameIn(value) };
+  if (given.length === 1 && what === "leaseId") return { leaseId: numberIn("leaseId", value) };
+  throw invalid("a watch is of a prefix, of a lock or of a leaseId: one of the three");
+}
+
+export const revisionIn = ({ afterRevision }: WatchOptions): number =>
+  afterRevision === undefined ? 0 : numberIn("afterRevision", afterRevision);
+
 export const ttlMsMin = 1_000;
+const nameBytesMax = 512;
 const waitMsMax = 86_400_000;
 const delayMsMax = 3_600_000;
 const metadataBytesMax = 4_096;
@@ -50,9 +71,8 @@ export function settingOf(endpoints: string | readonly string[], options: Connec
     .filter((endpoint) => endpoint !== "");
   if (list.length === 0) throw invalid("endpoints must name at least one node, as host:port");
   for (const endpoint of list) {
-    if (!/^(https?:\/\/)?(\[[0-9a-fA-F:.%\w]+\]|[^\s:/[\]]+):\d{1,5}$/.test(endpoint)) {
-      throw invalid(`endpoint ${endpoint} must be host:port`);
-    }
+    const [, , , port] = /^(https?:\/\/)?(\[[0-9a-fA-F:.%\w]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(endpoint) ?? [];
+    if (port === undefined || Number(port) > 65_535) throw invalid(`endpoint ${endpoint} must be host:port`);
   }
   const ttlMs = wholeIn("ttlMs", options.ttlMs ?? 10_000, ttlMsMin, spanMsMax);
   const third = Math.floor(ttlMs / 3);
@@ -72,7 +92,7 @@ export function settingOf(endpoints: string | readonly string[], options: Connec
 
 function metadataOf(metadata: ConnectOptions["metadata"]): string {
   const pairs = metadata ?? { host: hostname(), pid: process.pid, version };
-  return textIn("metadata", typeof pairs === "string" ? pairs : JSON.stringify(pairs), 0, metadataBytesMax);
+  return metadataIn("metadata", typeof pairs === "string" ? pairs : JSON.stringify(pairs));
 }
 
 const modes: readonly Mode[] = ["exclusive", "shared", "semaphore"];
@@ -107,7 +127,7 @@ export function demandsOf(names: readonly Wanted[], common: ModeOptions = {}): D
 export const termsOf = (options: Omit<GrantOptions, "signal" | "ttlMs" | "context">) => ({
   priority: wholeIn("priority", options.priority ?? 0, 0, 9),
   lockDelayMs: wholeIn("lockDelayMs", options.lockDelayMs ?? 0, 0, delayMsMax),
-  metadata: textIn("metadata", options.metadata ?? "", 0, metadataBytesMax),
+  metadata: metadataIn("metadata", options.metadata ?? ""),
 });
 
 export const contextOf = (context: unknown): string => textIn("context", context, 0, 128);

@@ -5,15 +5,19 @@ import {
   contextOf,
   demandOf,
   demandsOf,
+  filterIn,
   graceIn,
   limitIn,
+  metadataIn,
   nameIn,
+  numberIn,
   reasonIn,
   specOf,
   termsOf,
   textIn,
   ttlIn,
   wholeIn,
+  wishIn,
 } from "./checking.ts";
 import { LockError } from "./errors.cts";
 import type { Holding } from "./holding.ts";
@@ -50,7 +54,7 @@ export function newClient(parts: Parts): Client {
     ...intervening(parts),
     elect: (name, options = {}) => elect(parts, name, options),
     observe: (name, options = {}) => observe(link, nameIn(name), options),
-    watch: (wish, options = {}) => watch(link, wish, options),
+    watch: (wish, options = {}) => watch(link, wishIn(wish), options),
     close: () => close(parts),
     [Symbol.asyncDispose]: () => close(parts),
   };
@@ -100,7 +104,7 @@ function locking(parts: Parts): Locking {
     },
     releaseGrant: async ({ leaseId, token, name = "" }, options = {}) => {
       const grant = { leaseId: numberIn("leaseId", leaseId), token: numberIn("token", token) };
-      return link.ask<Ending>({ type: "releaseGrant", lock: name, ...grant }, options.signal);
+      return link.ask<Ending>({ type: "releaseGrant", lock: filterIn("name", name), ...grant }, options.signal);
     },
   };
 }
@@ -136,7 +140,7 @@ function attemptOf(error: unknown, name: string): Attempt {
 
 async function elect(parts: Parts, name: string, options: ElectOptions): Promise<Leadership> {
   const { value = "", ...rest } = options;
-  textIn("value", value, 0, 4_096);
+  metadataIn("value", value);
   let proclaimed = value;
   const spec = specOf([demandOf(name)], { ...rest, metadata: value }, parts.tasks.context());
   const lock = await acquireLock(parts, spec, rest);
@@ -154,7 +158,7 @@ async function elect(parts: Parts, name: string, options: ElectOptions): Promise
       return lock.state;
     },
     proclaim: async (next, asked = {}) => {
-      await lock.proclaim(textIn("value", next, 0, 4_096), asked);
+      await lock.proclaim(metadataIn("value", next), asked);
       proclaimed = next;
     },
     resign: () => lock.release(),
@@ -190,19 +194,20 @@ function looking({ link }: Parts): Looking {
       link.ask<Verdict>({ type: "verify", lock: nameIn(name), token: numberIn("token", token) }, signal),
     list: async (filter = {}) => {
       const { prefix = "", owner = "", leaseId = 0, minAgeMs = 0 } = filter;
-      const wanted = { prefix, owner, leaseId: numberIn("leaseId", leaseId), minAgeMs: numberIn("minAgeMs", minAgeMs) };
-      return pages<LockInfo>((page) => ({ type: "list", ...wanted, page }), filter);
+      const names = { prefix: filterIn("prefix", prefix), owner: filterIn("owner", owner) };
+      const numbers = { leaseId: numberIn("leaseId", leaseId), minAgeMs: numberIn("minAgeMs", minAgeMs) };
+      return pages<LockInfo>((page) => ({ type: "list", ...names, ...numbers, page }), filter);
     },
     waiters: async (name, options = {}) =>
       pages<WaiterInfo>((page) => ({ type: "waiters", lock: nameIn(name), page }), options),
-    leases: async (filter = {}) =>
-      pages<LeaseInfo>((page) => ({ type: "leases", owner: filter.owner ?? "", page }), filter),
+    leases: async (filter = {}) => {
+      const owner = filterIn("owner", filter.owner ?? "");
+      return pages<LeaseInfo>((page) => ({ type: "leases", owner, page }), filter);
+    },
     waitGraph: async ({ limit = limitDefault, signal } = {}) =>
       link.ask<WaitGraph>({ type: "waitGraph", limit: wholeIn("limit", limit, 1, 10_000) }, signal),
   };
 }
-
-const numberIn = (what: string, value: unknown): number => wholeIn(what, value, 0, Number.MAX_SAFE_INTEGER);
 
 type Intervening = Pick<Client, "revokeLease" | "forceRelease" | "askYield" | "cancel">;
 
@@ -215,15 +220,21 @@ const intervening = ({ link }: Parts): Intervening => ({
       signal,
     ),
   askYield: async (name, { reason, token = 0, graceMs = 0, force = false, signal }) => {
-    const asked = { reason: reasonIn(reason), graceMs: graceIn(graceMs), force };
+    const asked = { reason: reasonIn(reason), graceMs: graceIn(graceMs), force: Boolean(force) };
     return link.ask<number[]>(
       { type: "askYield", lock: nameIn(name), token: numberIn("token", token), ...asked },
       signal,
     );
   },
   cancel: async (request, { signal } = {}) => {
-    const under = "leaseId" in request ? { leaseId: numberIn("leaseId", request.leaseId) } : { owner: request.owner };
+    const under =
+      "leaseId" in request
+        ? { leaseId: numberIn("leaseId", request.leaseId) }
+        : { owner: nameIn(request.owner, "owner") };
     const requestId = textIn("requestId", request.requestId, 1, 128);
-    return link.ask<number | null>({ type: "cancel", requestId, under, lock: request.name ?? "" }, signal);
+    return link.ask<number | null>(
+      { type: "cancel", requestId, under, lock: filterIn("name", request.name ?? "") },
+      signal,
+    );
   },
 });

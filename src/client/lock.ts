@@ -2,6 +2,7 @@
 // that has been found lost is never held again.
 
 import { foreseen, lockBoard, lossAt, remainingMs } from "./cells.ts";
+import { metadataIn } from "./checking.ts";
 import { LockError, type LossReason } from "./errors.cts";
 import type { Holding, Watched } from "./holding.ts";
 import type { Ended, Lock, LockState } from "./interface.ts";
@@ -113,7 +114,14 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
     release,
     proclaim: async (metadata, options = {}) => {
       lock.throwIfLost();
-      await link.ask({ type: "proclaim", lock: name, leaseId, token, metadata }, options.signal);
+      const question = {
+        type: "proclaim",
+        lock: name,
+        leaseId,
+        token,
+        metadata: metadataIn("metadata", metadata),
+      } as const;
+      await link.ask(question, options.signal);
     },
     on: (event: "state" | "yield", listener: StateListener | YieldListener) => {
       const listeners: Set<unknown> = event === "state" ? stateListeners : yieldListeners;

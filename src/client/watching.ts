@@ -1,6 +1,7 @@
 // Watches as loops: events wait here until the program comes for them. One that lets too many wait is not told more until it
 // has read these; then the watch goes on where it was.
 
+import { revisionIn } from "./checking.ts";
 import { LockError } from "./errors.cts";
 import { onAbort } from "./giving-up.ts";
 import type { CallNumber } from "./letters.ts";
@@ -20,7 +21,7 @@ async function* portions(link: Link, wish: WatchWish, options: WatchOptions): As
   const { signal } = options;
   let waiting: Portion[] = [];
   let kept = 0;
-  let after = options.afterRevision ?? 0;
+  let after = revisionIn(options);
   let call: CallNumber | null = null;
   let error: LockError | null = null;
   let wake: (() => void) | null = null;

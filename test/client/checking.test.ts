@@ -99,6 +99,10 @@ test("endpoints are a list, or text with commas", () => {
     problemOf(() => endpointsOf("one")),
     /endpoint one must be host:port/,
   );
+  assert.match(
+    problemOf(() => endpointsOf("one:65536")),
+    /endpoint one:65536 must be host:port/,
+  );
 });
 
 test("a lock is at risk for less than half of its ttl", () => {
