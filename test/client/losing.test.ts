@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, type Lock, type LockError, type LockState } from "../../src/client/index.ts";
 import { EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
-import { aborted, type FakeService, rejection, type Said, withFake } from "./fake-service.ts";
+import { aborted, type FakeService, rejection, type Said, type Told, withFake } from "./fake-service.ts";
 
 const test = suite("losing locks");
 
@@ -36,6 +36,16 @@ const becomes = (lock: Lock, wanted: LockState): Promise<void> =>
       resolve();
     });
   });
+
+/** A service that has no room for the first two messages of a kind. */
+function busyFor(kind: Said["$case"]): (said: Said, tell: (message: Told) => void) => boolean {
+  let times = 0;
+  return ({ $case }, tell) => {
+    if ($case !== kind || ++times > 2) return false;
+    tell({ $case: "error", value: { code: 8, message: "later", reason: "overloaded" } });
+    return true;
+  };
+}
 
 /** What makes a session live; all of it is swallowed. */
 const isSignOfLife = ({ $case }: Said) => $case === "renew" || $case === "hello" || $case === "ping";
@@ -134,6 +144,20 @@ test("releasing a lost lock says how it was lost, and does not throw", () =>
     fake.rule = () => false;
   }));
 
+test("a lock is given back, and a wait is cancelled, even where there is no room for that at first", () =>
+  withClient(async (client, fake) => {
+    const lock = await client.acquire("a");
+    fake.rule = busyFor("cancel");
+    const controller = new AbortController();
+    await rejection(client.acquire("a", { signal: controller.signal, onQueued: () => controller.abort() }));
+    await fake.until(() => fake.heardOf("cancel").length === 3);
+    fake.rule = busyFor("release");
+    assert.is(await lock.release(), "released");
+    assert.is(fake.heardOf("release").length, 3);
+    assert.is(new Set(fake.heardOf("release").map(({ requestId }) => requestId)).size, 1);
+    assert.is(fake.holders.size, 0, "nobody waits for it any more either");
+  }));
+
 test("withLock rejects if the lock was lost while its function ran, unless the function throws", () =>
   withClient(async (client, fake) => {
     const force = (lock: Lock) => {
@@ -226,12 +250,14 @@ test("renewals go on while the program waits, and end when the lease is given ba
     assert.is(fake.heardOf("renew").length, before);
   }));
 
-test("events that may have been missed are made up for by asking", () =>
+test("events that may have been missed are made up for by asking, however busy the service is", () =>
   withClient(async (client, fake) => {
     const lock = await client.acquire("a");
     fake.holders.set("a", lock.token + 1);
+    const isBusy = busyFor("verify");
     let refusals = 0;
-    fake.rule = (said) => {
+    fake.rule = (said, tell) => {
+      if (isBusy(said, tell)) return true;
       if (said.$case !== "hello" || refusals > 0) return false;
       refusals += 1;
       // What happened behind the revision that it named is not known any more.

@@ -107,6 +107,7 @@ export function newLocks(
     if (lock.loss !== null && (lease.loss !== null || lock.names.length === 1)) return lock.ended(lock.loss);
     const say = () => {
       handle = session.call(releaseMessage(lock, requestId()), {
+        isOwed: true,
         onHeard: (heard) => {
           if (heard.$case !== "released") return;
           const how = endingFrom(heard.value.how);
@@ -158,7 +159,7 @@ export function newLocks(
         session.call(
           { $case: "verify", value: { lock: name, token: BigInt(lock.token) } },
           {
-            budgetMs: lease.ttlMs,
+            isOwed: true,
             onHeard: (heard) => {
               if (heard.$case === "verified" && !heard.value.current && lock.ended === null) lost(lock, "forced");
             },

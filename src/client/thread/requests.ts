@@ -209,7 +209,7 @@ export function newRequests(
     const named = { lock: spec.demands[0]?.lock ?? "", leaseOwner: setting.owner };
     session.call(
       { $case: "cancel", value: { requestId: cancelled, under, ...named } },
-      { budgetMs: 2 * lease.ttlMs, onHeard: () => done?.(), onError: () => done?.() },
+      { budgetMs: 2 * lease.ttlMs, isOwed: true, onHeard: () => done?.(), onError: () => done?.() },
     );
   };
 

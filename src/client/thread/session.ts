@@ -14,6 +14,8 @@ export interface CallOptions {
   readonly budgetMs?: number;
   /** It fails with the stream that it was said on, and is not said again. */
   readonly isVolatile?: boolean;
+  /** It is said again as well where there is no room for it: what it gives back would stay, or a loss would go unseen. */
+  readonly isOwed?: boolean;
   /** Whatever is heard of it: `queued` and `events` any number of times, then one last word. */
   readonly onHeard: (heard: Heard) => void;
   /** `wasSaid`: it may have been done. */
@@ -53,7 +55,10 @@ interface OpenCall {
   /** The stream that it was said on last. */
   stream: Stream | null;
   lastError: CallError | null;
-  timers: NodeJS.Timeout[];
+  /** When it is given up. */
+  budget: NodeJS.Timeout | undefined;
+  /** When it is said again. */
+  again: NodeJS.Timeout | undefined;
 }
 
 /** After so long without anything but refusals another node is tried. */
@@ -118,7 +123,8 @@ export function newSession(setting: Setting, wishes: SessionWishes): Session {
 
   const remove = (open: OpenCall) => {
     calls.delete(open.id);
-    for (const timer of open.timers) clearTimeout(timer);
+    clearTimeout(open.budget);
+    clearTimeout(open.again);
   };
 
   const fail = (open: OpenCall, error: CallError) => {
@@ -153,11 +159,13 @@ export function newSession(setting: Setting, wishes: SessionWishes): Session {
 
   /** A refusal that passes is not the last word: the same is said again after a while, to another node if this one goes on refusing. */
   const hearError = (open: OpenCall, error: CallError) => {
-    if (!isPassing(error) || open.options.isVolatile === true) fail(open, error);
+    const isAgain = isPassing(error) || (open.options.isOwed === true && error.code === status.resourceExhausted);
+    if (!isAgain || open.options.isVolatile === true) fail(open, error);
     else {
       open.lastError = error;
       open.stream = null;
-      open.timers.push(setTimeout(() => say(open), backOffMs(open.attempts)));
+      clearTimeout(open.again);
+      open.again = setTimeout(() => say(open), backOffMs(open.attempts));
     }
     if (!isPassing(error)) return;
     refusedSince ??= nowNs();
@@ -165,10 +173,11 @@ export function newSession(setting: Setting, wishes: SessionWishes): Session {
   };
 
   const call = (said: Said | (() => Said), options: CallOptions): CallHandle => {
-    const open: OpenCall = { id: nextId++, said, options, attempts: 0, stream: null, lastError: null, timers: [] };
+    const state = { attempts: 0, stream: null, lastError: null, budget: undefined, again: undefined };
+    const open: OpenCall = { id: nextId++, said, options, ...state };
     calls.set(open.id, open);
     if (options.budgetMs !== undefined) {
-      open.timers.push(setTimeout(() => fail(open, lateError(open)), timerMs(options.budgetMs)));
+      open.budget = setTimeout(() => fail(open, lateError(open)), timerMs(options.budgetMs));
     }
     if (isUp) say(open);
     else if (options.isVolatile === true) queueMicrotask(() => calls.has(open.id) && fail(open, downError));
