@@ -32,7 +32,8 @@ async function* portions(link: Link, wish: WatchWish, options: WatchOptions): As
       after = letter.after;
       kept += letter.events.length;
       waiting.push({ events: letter.events, after });
-      if (kept > keptMax) stop();
+      // What is present is told as a whole: a watch that stopped in the middle would begin from the beginning.
+      if (kept > keptMax && after > 0) stop();
     }
     wake?.();
   };

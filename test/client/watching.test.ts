@@ -103,6 +103,28 @@ test("a program that does not read is not told more, and nothing is lost", () =>
     await events.return?.();
   }));
 
+test("what is present when a watch begins is told once, however much it is", () =>
+  withClient(async (client, fake) => {
+    const events = client.watch({ prefix: "" })[Symbol.asyncIterator]();
+    const first = events.next();
+    await fake.until(({ $case }) => $case === "watch");
+    const present = (from: number) =>
+      Array.from({ length: 6_000 }, (_, place) => happened(EventKind.EVENT_KIND_PRESENT, from + place, 9));
+    fake.tellWatchers(present(1), 0);
+    await first;
+    fake.tellWatchers(present(6_001), 0);
+    fake.tellWatchers(present(12_001), 9);
+    // The thread hears of it after the events: they are all here by now, and nobody has read them.
+    await client.check("a");
+    for (let token = 2; token <= 18_000; token += 1) assert.is((await events.next()).value.token, token);
+    const next = events.next();
+    await fake.until((said) => said.$case === "watch" && said.value.afterRevision === 9n);
+    fake.tellWatchers([happened(released, 18_000, 10)], 10);
+    assert.is((await next).value.kind, "released");
+    assert.equal(watchesOf(fake), [0, 9]);
+    await events.return?.();
+  }));
+
 test("a watch ends with its signal, and quietly with its client", () =>
   withFake(async (fake) => {
     const client = await connect(fake.endpoint);
