@@ -47,7 +47,8 @@ interface Entry {
   tell: Tell;
 }
 
-const blank: Event = {
+/** An event of which nothing is said. */
+export const blank: Event = {
   revision: 1n,
   kind: EventKind.EVENT_KIND_UNSPECIFIED,
   lock: "",

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, type LockError } from "../../src/client/index.ts";
 import { type Event, EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
-import { type FakeService, rejection, withFake } from "./fake-service.ts";
+import { blank, type FakeService, rejection, withFake } from "./fake-service.ts";
 
 const test = suite("watching");
 
@@ -72,6 +72,24 @@ test("a watch goes on behind what has been told, on every new stream", () =>
     fake.tellWatchers([happened(released, 1, 9)], 9);
     assert.is((await second).value.kind, "released");
     assert.equal(watchesOf(fake), [0, 8]);
+    await events.return?.();
+  }));
+
+test("a watch that the service has ended because more has happened than it keeps goes on where it was", () =>
+  withClient(async (client, fake) => {
+    let times = 0;
+    fake.rule = (said, tell) => {
+      if (said.$case !== "watch" || ++times > 1) return false;
+      tell({ $case: "events", value: { events: [{ ...blank, ...happened(granted, 1, 5) }], revision: 5n } });
+      tell({ $case: "error", value: { code: 8, message: "go on behind 5", reason: "unread" } });
+      return true;
+    };
+    const events = client.watch({ prefix: "" })[Symbol.asyncIterator]();
+    assert.is((await events.next()).value.token, 1);
+    const second = events.next();
+    await fake.until((said) => said.$case === "watch" && said.value.afterRevision === 5n);
+    fake.tellWatchers([happened(released, 1, 6)], 6);
+    assert.is((await second).value.kind, "released");
     await events.return?.();
   }));
 

@@ -37,6 +37,9 @@ export const isLeaseGone = ({ code, reason }: CallError): boolean =>
   reason === "lease-ended" ||
   (reason === "" && (code === status.notFound || code === status.failedPrecondition));
 
+/** Whether it says that more has happened than is kept for one who reads slowly: he goes on behind what he was told. */
+export const isUnread = ({ reason }: CallError): boolean => reason === "unread";
+
 const codes: Readonly<Record<number, LockErrorCode>> = {
   [status.invalidArgument]: "INVALID",
   [status.deadlineExceeded]: "UNKNOWN_OUTCOME",

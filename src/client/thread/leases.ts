@@ -7,7 +7,7 @@ import { remainingMs } from "../cells.ts";
 import type { LossReason } from "../errors.cts";
 import type { ErrorData, Setting } from "../letters.ts";
 import { betweenMs, nowNs } from "../monotonic.ts";
-import { failureFrom, isLeaseGone, status } from "./failures.ts";
+import { failureFrom, isLeaseGone, isUnread, status } from "./failures.ts";
 import { type Lease, loseLease, renew, startLease, stopLease } from "./lease.ts";
 import type { Heard } from "./questions.ts";
 import type { Session } from "./session.ts";
@@ -157,7 +157,9 @@ export function newLeases(setting: Setting, session: Session, wishes: LeasesWish
       },
       onError: (error) => {
         lease.watch = null;
-        if (error.code !== status.outOfRange || lease.loss !== null) return;
+        if (lease.loss !== null) return;
+        if (isUnread(error)) return watchOther(lease);
+        if (error.code !== status.outOfRange) return;
         lease.revision = 0;
         wishes.onGap(lease);
         watchOther(lease);

@@ -2,7 +2,7 @@
 
 import type { CallNumber, FromThread } from "../letters.ts";
 import type { WatchWish } from "../options.ts";
-import { failureFrom } from "./failures.ts";
+import { failureFrom, isUnread } from "./failures.ts";
 import { eventsFrom } from "./from-wire.ts";
 import type { Said } from "./questions.ts";
 import type { CallHandle, Session } from "./session.ts";
@@ -17,20 +17,24 @@ export function newWatches(session: Session, post: (letter: FromThread) => void)
   return {
     watch: (call, wish, after) => {
       let told = after;
-      const handle = session.call(() => watchMessage(wish, told), {
-        onHeard: (heard) => {
-          if (heard.$case !== "events") return;
-          const revision = Number(heard.value.revision);
-          const events = eventsFrom(heard.value.events, told, revision);
-          told = Math.max(told, revision);
-          post({ type: "events", call, events, after: told });
-        },
-        onError: (error) => {
-          handles.delete(call);
-          post({ type: "failed", call, error: failureFrom(error) });
-        },
-      });
-      handles.set(call, handle);
+      const begin = (): void => {
+        const handle = session.call(() => watchMessage(wish, told), {
+          onHeard: (heard) => {
+            if (heard.$case !== "events") return;
+            const revision = Number(heard.value.revision);
+            const events = eventsFrom(heard.value.events, told, revision);
+            told = Math.max(told, revision);
+            post({ type: "events", call, events, after: told });
+          },
+          onError: (error) => {
+            if (isUnread(error)) return begin();
+            handles.delete(call);
+            post({ type: "failed", call, error: failureFrom(error) });
+          },
+        });
+        handles.set(call, handle);
+      };
+      begin();
     },
     unwatch: (call) => {
       handles.get(call)?.forget();
