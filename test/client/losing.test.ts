@@ -250,6 +250,28 @@ test("renewals go on while the program waits, and end when the lease is given ba
     assert.is(fake.heardOf("renew").length, before);
   }));
 
+test("a lease that is renewed often goes on being renewed after a short break", () =>
+  withFake(async (fake) => {
+    const [longMs, usableOfIt] = [60_000n, 59_350n];
+    await using client = await connect(fake.endpoint, { ttlMs: Number(longMs), renewMs: 100 });
+    await using _lock = await client.acquire("a");
+    const renewals = () => fake.heardOf("renew").length;
+    fake.rule = (said, tell) => {
+      if (said.$case === "renew") tell({ $case: "renewed", value: { ttlMs: longMs, usableMs: usableOfIt } });
+      return said.$case === "renew";
+    };
+    // The second is sent when the first has been acknowledged.
+    await fake.until(() => renewals() === 2);
+    const answer = fake.rule;
+    // The next session is not welcome until a renewal would have been due.
+    fake.rule = (said, tell, goOn) => {
+      if (said.$case === "hello") setTimeout(goOn, 300);
+      return said.$case === "hello" || answer(said, tell, goOn);
+    };
+    fake.breakStreams();
+    await fake.until(() => renewals() === 4);
+  }));
+
 test("events that may have been missed are made up for by asking, however busy the service is", () =>
   withClient(async (client, fake) => {
     const lock = await client.acquire("a");

@@ -105,10 +105,10 @@ export function renew(lease: Lease, session: Session, wishes: LeaseWishes): void
     return;
   }
   if (lease.users === 0 && !wishes.isKept(lease)) return;
-  // Without a session there is nobody to ask; the next one begins with a renewal.
+  // Without a session there is nobody to ask. The next one begins with a renewal, unless there is much time left.
   if (!session.isUp()) {
     foresee(lease.cell, "unreachable");
-    return;
+    return renewIn(lease, nextRenewalMs(lease), session, wishes);
   }
   const sentNs = nowNs();
   lease.renewal = session.call(
