@@ -118,7 +118,8 @@ const modeOf = ({ mode, permits, limit }: LockOptions) => ({
   ...(limit === undefined ? {} : { limit }),
 });
 
-/** Calls `use` while the lock is held. What it throws comes first; then, whether the lock was held until the end. */
+/** Calls `use` while the lock is held. What it throws comes first; then, whether the lock was held until its end: what becomes of
+ *  the lock while it is given back, if nobody took it, harms nothing that `use` has done. */
 async function hold<Result>(lock: Lock, use: Use<Result>): Promise<Result> {
   let result: Result;
   try {
@@ -127,8 +128,10 @@ async function hold<Result>(lock: Lock, use: Use<Result>): Promise<Result> {
     await lock.release();
     throw error;
   }
+  const wasHeld = lock.state !== "lost";
   const how = await lock.release();
-  if (how !== "released") throw lostError(lock.name, how);
+  const isTaken = how === "forced" || how === "revoked";
+  if (how !== "released" && (isTaken || !wasHeld)) throw lostError(lock.name, how);
   return result;
 }
 
