@@ -17,8 +17,12 @@ export function acquire(
     if (signal?.aborted === true) throw abortedError(signal);
     const call = link.newCall((letter) => {
       switch (letter.type) {
-        case "queued":
-          return onQueued?.(letter.queued);
+        case "queued": {
+          const { queued } = letter;
+          // By itself: what it throws must not keep the letters behind this one from whom they are for.
+          if (onQueued !== undefined) queueMicrotask(() => onQueued(queued));
+          return;
+        }
         case "granted": {
           finish();
           const lock = newLock(letter.grant, link, holding);

@@ -1,6 +1,6 @@
 // Questions of the program's beside its own locks: asked for as long as a call may take, answered once.
 
-import type { CallNumber, FromThread, Question, Setting } from "../letters.ts";
+import type { CallNumber, ErrorData, FromThread, Question, Setting } from "../letters.ts";
 import { failureFrom, refusalFrom } from "./failures.ts";
 import { answerOf, isRead, messageOf } from "./questions.ts";
 import type { CallHandle, Session } from "./session.ts";
@@ -34,9 +34,11 @@ export function newQuestioning(
         },
         onError: (error, wasSaid) => {
           handles.delete(call);
-          const failure = failureFrom(error);
-          const isOpen = wasSaid && !isRead(question) && ["UNREACHABLE", "NO_QUORUM"].includes(failure.code);
-          post({ type: "failed", call, error: isOpen ? { ...failure, code: "UNKNOWN_OUTCOME" } : failure });
+          post({
+            type: "failed",
+            call,
+            error: ofQuestion(failureFrom(error), { isChange: !isRead(question), wasSaid }),
+          });
         },
       });
       handles.set(call, handle);
@@ -46,4 +48,14 @@ export function newQuestioning(
       handles.delete(call);
     },
   };
+}
+
+/** A change that was said may have been done, whatever kept its answer away; a question changes nothing. */
+function ofQuestion(
+  failure: ErrorData,
+  { isChange, wasSaid }: { readonly isChange: boolean; readonly wasSaid: boolean },
+): ErrorData {
+  if (!isChange) return failure.code === "UNKNOWN_OUTCOME" ? { ...failure, code: "NO_QUORUM" } : failure;
+  const isOpen = wasSaid && (failure.code === "UNREACHABLE" || failure.code === "NO_QUORUM");
+  return isOpen ? { ...failure, code: "UNKNOWN_OUTCOME" } : failure;
 }
