@@ -23,6 +23,8 @@ export interface Outbox {
   /** The client reads again. */
   readonly drained: () => void;
   readonly isUndrained: () => boolean;
+  /** Whether there is something to say beside events. */
+  readonly hasAnswers: () => boolean;
   /** Whether more is kept than there is room for. */
   readonly isFull: () => boolean;
 }
@@ -89,6 +91,7 @@ export function newOutbox(write: (frame: Frame) => boolean, soon: () => void): O
       flush();
     },
     isUndrained: () => undrained,
+    hasAnswers: () => messages.length > 0,
     isFull: () => kept > outboxBytesMax,
   };
 }

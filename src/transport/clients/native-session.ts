@@ -116,9 +116,11 @@ export function newSession(surroundings: Surroundings, pipe: SessionPipe): Sessi
     open.clear();
     early.length = 0;
   };
-  /** A client that has nothing more to say is done when all is answered. */
+  /** A client that has nothing more to say is done when all is answered, and the answers are on their way. */
   const close = (): void => {
-    if (closing && phase !== "opening" && [...open.values()].every(({ isWatch }) => isWatch)) end(null);
+    if (!closing || phase === "opening" || ![...open.values()].every(({ isWatch }) => isWatch)) return;
+    outbox.flush();
+    if (!outbox.hasAnswers()) end(null);
   };
 
   // Calls.
@@ -283,6 +285,7 @@ export function newSession(surroundings: Surroundings, pipe: SessionPipe): Sessi
     drained: () => {
       outbox.drained();
       if (phase === "open" && !outbox.isUndrained()) pipe.resume();
+      close();
     },
     halfClosed: () => {
       closing = true;

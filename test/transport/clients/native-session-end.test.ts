@@ -90,6 +90,22 @@ test("a client that has nothing more to say is answered what it has asked, and t
   assert.is(room.desk.calls.underWay(), 0, "the watch of its lease has ended");
 });
 
+test("a client that has nothing more to say is told all answers, however slowly it reads", () => {
+  const room = newOpenRoom();
+  room.say(check("a"), check("b"));
+  const [first, second] = room.requests().slice(-2);
+  room.stall();
+  room.session.halfClosed();
+  room.answer(free, first?.call);
+  assert.equal(cases(room.heard()), [[2, "checked"]]);
+  room.answer(free, second?.call);
+  assert.equal(room.heard(), []);
+  assert.is(room.pipe.ended, undefined);
+  room.read();
+  assert.equal(cases(room.heard()), [[3, "checked"]]);
+  assert.is(room.pipe.ended, null);
+});
+
 test("when the client is gone its calls are forgotten, and nothing is done to its lease", () => {
   const room = newOpenRoom();
   room.say(acquire(5_000n));
