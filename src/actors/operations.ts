@@ -115,8 +115,8 @@ export type Read = { readonly type: "check"; readonly lock: string } | Look;
 
 /** What only the native interface shows. */
 export type Look =
-  /** Everything about one lock. */
-  | { readonly type: "inspect"; readonly lock: string }
+  /** Everything about one lock. `token`: of its holders only this grant; null: all. */
+  | { readonly type: "inspect"; readonly lock: string; readonly token: FencingToken | null }
   /** The locks that are held, delayed or waited for, by name. */
   | {
       readonly type: "list";

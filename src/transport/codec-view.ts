@@ -13,7 +13,7 @@ import type {
   WaiterView,
 } from "../actors/operations.ts";
 import type { LeaseId } from "../actors/scalars.ts";
-import { requestId } from "../actors/scalars.ts";
+import { fencingToken, requestId } from "../actors/scalars.ts";
 import {
   demandsFromWire,
   demandsToWire,
@@ -67,13 +67,16 @@ function lookCase(look: Look): NonNullable<wire.Look["look"]> {
   }
 }
 
-export const lookToWire = (look: Look): wire.Look => ({ look: lookCase(look) });
+export const lookToWire = (look: Look): wire.Look => ({
+  look: lookCase(look),
+  token: look.type === "inspect" && look.token !== null ? toWire(look.token) : undefined,
+});
 
-export function lookFromWire({ look }: wire.Look): Look {
+export function lookFromWire({ look, token }: wire.Look): Look {
   if (look === undefined) return unknownKind("look");
   switch (look.$case) {
     case "inspect":
-      return { type: "inspect", lock: look.value };
+      return { type: "inspect", lock: look.value, token: token === undefined ? null : fencingToken(fromWire(token)) };
     case "list": {
       const { prefix, owner, lease, grantedBeforeMs, after, limit } = look.value;
       return {

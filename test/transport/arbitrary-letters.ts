@@ -127,7 +127,7 @@ const operations = {
   ...writes,
   renewLease: fc.record({ lease: count }),
   check: fc.record({ lock: word }),
-  inspect: fc.record({ lock: word }),
+  inspect: fc.record({ lock: word, token: fc.option(count) }),
   list: fc.record({
     prefix: word,
     owner: word,

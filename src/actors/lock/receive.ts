@@ -81,7 +81,8 @@ function onApply(
   effects.push(...answerAll(state, answers), ...replyAll(replies), ...digests);
   if (events.length > 0) {
     keepPace(state.paces, events, now);
-    effects.push(...tellWatchers(state.watching, events, table.index));
+    // One by one: there may be more than a call can have arguments.
+    for (const told of tellWatchers(state.watching, events, table.index)) effects.push(told);
   }
   return effects;
 }

@@ -3,7 +3,7 @@
 
 import type { LockRecord } from "../messages.ts";
 import type { DelayView, GrantView, LeaseView, LockView, Look, Outcome, WaitEdge, WaiterView } from "../operations.ts";
-import { type LeaseId, type Millis, millis } from "../scalars.ts";
+import { type FencingToken, type LeaseId, type Millis, millis } from "../scalars.ts";
 import { waitsOf } from "./deadlock.ts";
 import { delaysOf, queueOf } from "./queue-table.ts";
 import { holder, holdersOf, type Table } from "./table.ts";
@@ -15,7 +15,7 @@ export type Pace = (lock: string) => Millis | null;
 export function look(table: Table, asked: Look, pace: Pace): Outcome {
   switch (asked.type) {
     case "inspect":
-      return { type: "lockSeen", lock: lockView(table, asked.lock) };
+      return { type: "lockSeen", lock: lockView(table, asked.lock, asked.token) };
     case "list":
       return list(table, asked);
     case "waiters":
@@ -27,21 +27,19 @@ export function look(table: Table, asked: Look, pace: Pace): Outcome {
   }
 }
 
-/** Of those who hold a lock so many are shown: the oldest. */
-const grantsShown = 1000;
+/** Of those who hold a lock, and of its lock-delays, so many are shown: the oldest. */
+const shownMax = 1000;
 /** A page ends when what it says has come to so many characters: it has to travel in one message. */
 const charactersMax = 500_000;
 
-const lockView = (table: Table, lock: string): LockView => ({
-  lock,
-  grants: holdersOf(table, lock)
-    .slice(0, grantsShown)
-    .map((record) => grantView(table, record)),
-  delays: delaysOf(table, lock).map(
-    ({ token, owner, how, delay }): DelayView => ({ token, owner, how, delay, remaining: delay }),
-  ),
-  queue: queueOf(table, lock).length,
-});
+function lockView(table: Table, lock: string, token: FencingToken | null = null): LockView {
+  const meant = holdersOf(table, lock).filter((record) => token === null || record.token === token);
+  const grants = meant.slice(0, shownMax).map((record) => grantView(table, record));
+  const delays = delaysOf(table, lock)
+    .slice(0, shownMax)
+    .map(({ token, owner, how, delay }): DelayView => ({ token, owner, how, delay, remaining: delay }));
+  return { lock, grants: fitting(grants, grantSize), delays, queue: queueOf(table, lock).length };
+}
 
 const grantView = (table: Table, record: LockRecord): GrantView => ({ ...holder(table, record), ...termsOf(record) });
 
@@ -71,11 +69,12 @@ function list(table: Table, asked: Extract<Look, { type: "list" }>): Outcome {
   return { type: "locksSeen", locks, next: names.length > locks.length ? last : null };
 }
 
-const lockSize = ({ lock, grants }: LockView): number =>
-  grants.reduce(
-    (sum, { owner, context, metadata }) => sum + owner.length + context.length + metadata.length,
-    lock.length,
-  );
+const grantSize = ({ owner, context, metadata, yielding }: GrantView): number =>
+  owner.length + context.length + metadata.length + (yielding?.reason.length ?? 0);
+
+const lockSize = ({ lock, grants, delays }: LockView): number =>
+  grants.reduce((sum, grant) => sum + grantSize(grant), lock.length) +
+  delays.reduce((sum, { owner }) => sum + owner.length, 0);
 
 /** As many as fit on a page, and at least one. */
 function fitting<Item>(items: readonly Item[], sizeOf: (item: Item) => number): readonly Item[] {
@@ -155,7 +154,8 @@ function leases(table: Table, { owner, after, limit }: Extract<Look, { type: "le
 function waits(table: Table, limit: number): Outcome {
   const edges: WaitEdge[] = [];
   for (const waiter of table.waiters.values()) {
-    edges.push(...waitsOf(table, waiter));
+    // One by one: there may be more than a call can have arguments.
+    for (const edge of waitsOf(table, waiter)) edges.push(edge);
     if (edges.length > limit) return { type: "waitsSeen", waits: edges.slice(0, limit), isWhole: false };
   }
   return { type: "waitsSeen", waits: edges, isWhole: true };

@@ -174,13 +174,13 @@ function cancelledProblem(under: asked.CancelRequest["under"]): string | null {
 export function verify({ lock, token }: asked.VerifyRequest, settings: Settings): Asking {
   const problem = textProblem("lock", lock) ?? fields.tokenProblem(token);
   if (problem !== null) return invalidField(problem);
-  return hasRegions(settings) ? { type: "check", lock } : { type: "inspect", lock };
+  return hasRegions(settings) ? { type: "check", lock } : { type: "inspect", lock, token: tokenNamed(token) };
 }
 
 export function check({ lock }: asked.CheckRequest, settings: Settings): Asking {
   const problem = textProblem("lock", lock);
   if (problem !== null) return invalidField(problem);
-  return hasRegions(settings) ? { type: "check", lock } : { type: "inspect", lock };
+  return hasRegions(settings) ? { type: "check", lock } : { type: "inspect", lock, token: null };
 }
 
 export function listLocks(request: asked.ListLocksRequest, arrivedAt: WallTime): Look | Fault {

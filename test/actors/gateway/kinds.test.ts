@@ -30,7 +30,7 @@ const test = suite("actors/gateway: kinds of operations");
 const lease = leaseId(7);
 const token = fencingToken(1);
 const looks: Look[] = [
-  { type: "inspect", lock: "x" },
+  { type: "inspect", lock: "x", token: null },
   { type: "list", prefix: "a", owner: "", lease: null, grantedBefore: null, after: "", limit: 10 },
   { type: "waiters", lock: "x", after: 0, limit: 10 },
   { type: "leases", owner: "", after: leaseId(0), limit: 10 },

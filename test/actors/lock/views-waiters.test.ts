@@ -4,8 +4,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { lock } from "../../../src/actors/lock/receive.ts";
 import type { LockState } from "../../../src/actors/lock/state.ts";
+import { putLock } from "../../../src/actors/lock/table.ts";
+import { plainTerms } from "../../../src/actors/lock/turn.ts";
+import type { GrantTerms } from "../../../src/actors/messages.ts";
 import type { Look, Outcome } from "../../../src/actors/operations.ts";
-import { instant, leaseId } from "../../../src/actors/scalars.ts";
+import { fencingToken, instant, leaseId, requestId, wallTime } from "../../../src/actors/scalars.ts";
 import { applyNext, expire, nextEntry, writeCommand } from "./build.ts";
 import { cancel, come, crowd, join, ownerOf, releaseAll, seen, shared, take, want } from "./queue-build.ts";
 
@@ -171,6 +174,17 @@ test("who waits for whom is shown: for those who hold, and for the nearest in th
     isWhole: false,
   });
   assert.equal(seen(crowd(), { type: "waits", limit: 3 }), { type: "waitsSeen", waits: [], isWhole: true });
+});
+
+test("one who waits for very many is shown as far as is asked for", () => {
+  const state = crowd(2);
+  const terms: GrantTerms = { ...plainTerms, mode: "shared" };
+  const held = { lock: "x", owner: ownerOf(1), lease: leaseId(1), grantedAt: wallTime(0), requestId: requestId("") };
+  for (let token = 1; token <= 150_000; token += 1)
+    putLock(state.table, { ...held, token: fencingToken(token), terms });
+  join(state, want(2, "x"), "q2");
+  const { waits, isWhole } = seen(state, { type: "waits", limit: 3 }) as Extract<Outcome, { type: "waitsSeen" }>;
+  assert.equal([waits.length, isWhole], [3, false]);
 });
 
 test.run();

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { lock } from "../../../src/actors/lock/receive.ts";
 import type { LockState } from "../../../src/actors/lock/state.ts";
 import type { Look, Outcome } from "../../../src/actors/operations.ts";
-import { instant, leaseId, wallTime } from "../../../src/actors/scalars.ts";
+import { fencingToken, instant, leaseId, wallTime } from "../../../src/actors/scalars.ts";
 import { expire, implicit } from "./build.ts";
 import { askYield, come, crowd, heldBy, join, permits, releaseAll, seen, shared, take, want } from "./queue-build.ts";
 
@@ -46,7 +46,7 @@ test("of a lock everything is shown: who holds it and how, what is delayed, and 
   come(state, askYield("x", { token: 2, reason: "deploy", grace: 3_000, force: true }));
   come(state, expire(1));
   take(state, want(4, shared("y"), { metadata: "m", context: "c", delay: 7 }));
-  assert.equal(seen(state, { type: "inspect", lock: "x" }), {
+  assert.equal(seen(state, { type: "inspect", lock: "x", token: null }), {
     type: "lockSeen",
     lock: {
       lock: "x",
@@ -66,7 +66,10 @@ test("of a lock everything is shown: who holds it and how, what is delayed, and 
       queue: 1,
     },
   });
-  const { lock: shown } = seen(state, { type: "inspect", lock: "y" }) as Extract<Outcome, { type: "lockSeen" }>;
+  const { lock: shown } = seen(state, { type: "inspect", lock: "y", token: null }) as Extract<
+    Outcome,
+    { type: "lockSeen" }
+  >;
   assert.equal(shown.grants, [
     {
       ...heldBy("y", 4, 3).holder,
@@ -82,7 +85,7 @@ test("of a lock everything is shown: who holds it and how, what is delayed, and 
 });
 
 test("a lock that nobody has anything to do with is shown as that", () => {
-  assert.equal(seen(crowd(), { type: "inspect", lock: "x" }), {
+  assert.equal(seen(crowd(), { type: "inspect", lock: "x", token: null }), {
     type: "lockSeen",
     lock: { lock: "x", grants: [], delays: [], queue: 0 },
   });
@@ -94,7 +97,10 @@ test("what names a holder goes by way of the lease actor, and what names nobody 
   const wayOf = (name: string) => {
     const [effect] = lock.receive(
       state,
-      { type: "read", queries: [{ type: "look", requestId: "q" as never, look: { type: "inspect", lock: name } }] },
+      {
+        type: "read",
+        queries: [{ type: "look", requestId: "q" as never, look: { type: "inspect", lock: name, token: null } }],
+      },
       instant(0),
     );
     return effect?.type === "send" ? effect.to : null;
@@ -114,6 +120,39 @@ test("locks are listed by name: those that are held, delayed or waited for, each
   take(state, want(2, shared("e")));
   take(state, want(3, shared("e"), { context: "other" }));
   assert.equal(namesOf(seen(state, list())), { names: ["a", "b", "c", "d", "e"], next: null });
+});
+
+test("of very many holders the oldest are shown, and whoever is asked for by his token", () => {
+  const state = crowd();
+  for (let token = 1; token <= 1_010; token += 1) take(state, want(1, shared("x")));
+  const tokensOf = (token: number | null) => {
+    const look = { type: "inspect", lock: "x", token: token === null ? null : fencingToken(token) } as const;
+    const { lock: shown } = seen(state, look) as Extract<Outcome, { type: "lockSeen" }>;
+    return shown.grants.map((grant) => grant.token);
+  };
+  const all = tokensOf(null);
+  assert.equal([all.length, all[0], all.at(-1)], [1_000, 1, 1_000]);
+  assert.equal(tokensOf(1_010), [1_010]);
+  assert.equal(tokensOf(1_011), []);
+});
+
+test("what is shown of a lock has to travel in one message, however much its holders say, and so do its lock-delays", () => {
+  const state = crowd(2);
+  for (let token = 1; token <= 200; token += 1) {
+    take(state, want(1, shared("x"), { metadata: "m".repeat(4_000) }));
+    for (let more = 0; more < 6; more += 1) take(state, want(2, shared("y"), { delay: 60_000 }));
+  }
+  const { lock: shown } = seen(state, { type: "inspect", lock: "x", token: null }) as Extract<
+    Outcome,
+    { type: "lockSeen" }
+  >;
+  assert.is(shown.grants.length, 124);
+  come(state, expire(2));
+  const { lock: delayed } = seen(state, { type: "inspect", lock: "y", token: null }) as Extract<
+    Outcome,
+    { type: "lockSeen" }
+  >;
+  assert.is(delayed.delays.length, 1_000);
 });
 
 test("pages follow each other without gaps or repeats, whatever their size", () => {
@@ -141,7 +180,10 @@ test("names that are prefixes of one another are locks of their own", () => {
     assert.is(take(state, want(1 + (at % 4), name)), at + 1);
   }
   for (const [at, name] of names.entries()) {
-    const { lock: shown } = seen(state, { type: "inspect", lock: name }) as Extract<Outcome, { type: "lockSeen" }>;
+    const { lock: shown } = seen(state, { type: "inspect", lock: name, token: null }) as Extract<
+      Outcome,
+      { type: "lockSeen" }
+    >;
     assert.equal(
       shown.grants.map(({ token }) => token),
       [at + 1],

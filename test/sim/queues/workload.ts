@@ -241,7 +241,7 @@ function look(queueing: Queueing, client: Client): void {
   const { random } = queueing;
   const lock = lockName(queueing);
   const looks: readonly Look[] = [
-    { type: "inspect", lock },
+    { type: "inspect", lock, token: null },
     { type: "list", prefix: "", owner: "", lease: null, grantedBefore: null, after: "", limit: 100 },
     { type: "waiters", lock, after: 0, limit: 100 },
     { type: "leases", owner: "", after: leaseId(0), limit: 100 },

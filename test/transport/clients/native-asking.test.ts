@@ -92,8 +92,8 @@ test("every request is the operation that its .proto file promises", () => {
       lease: null,
     },
   );
-  asks(rows.verify, { lock: "a lock", token: 9n }, { type: "inspect", lock: "a lock" });
-  asks(rows.check, { lock: "a lock" }, { type: "inspect", lock: "a lock" });
+  asks(rows.verify, { lock: "a lock", token: 9n }, { type: "inspect", lock: "a lock", token: 9 });
+  asks(rows.check, { lock: "a lock" }, { type: "inspect", lock: "a lock", token: null });
   const list = { prefix: "a", owner: "", leaseId: 0n, minAgeMs: 0n, pageSize: 0, pageToken: "" };
   const listed = { type: "list", prefix: "a", owner: "", lease: null, grantedBefore: null, after: "", limit: 100 };
   asks(rows.listLocks, list, listed);

@@ -59,7 +59,7 @@ test("names may contain whatever they like", async ({ house }) => {
     // A client does away with these segments before they are sent.
     if (name === "." || name === "..") continue;
     await ask(house, `GET /v1/locks/${encoded}`);
-    assert.equal(operation(house), { type: "inspect", lock: name });
+    assert.equal(operation(house), { type: "inspect", lock: name, token: null });
     await ask(house, `GET /v1/locks/${encoded}/waiters`);
     assert.equal(operation(house), { type: "waiters", lock: name, after: 0, limit: 100 });
     await ask(house, `POST /v1/locks/${encoded}:forceRelease`, { reason: "r" });
@@ -69,7 +69,7 @@ test("names may contain whatever they like", async ({ house }) => {
 
 test("a colon that begins no verb is a part of the name, and a slash is not", async ({ house }) => {
   await ask(house, "GET /v1/locks/order:42");
-  assert.equal(operation(house), { type: "inspect", lock: "order:42" });
+  assert.equal(operation(house), { type: "inspect", lock: "order:42", token: null });
   await ask(house, "POST /v1/locks/order:42:acquire", { owner: "me", ttl_ms: 2000 });
   assert.is((operation(house) as AcquireAll).demands[0]?.lock, "order:42");
   const { status, json } = await ask(house, "POST /v1/locks/a/b:acquire", { owner: "me", ttl_ms: 2000 });
@@ -95,7 +95,7 @@ test("every call is the operation that its path says", async ({ house }) => {
       { leaseId: 7 },
       { type: "cancel", request: nativeRequestId({ lease: leaseId(7) }, "r"), lease: 7 },
     ],
-    ["GET /v1/locks/a:verify?token=42", undefined, { type: "inspect", lock: "a" }],
+    ["GET /v1/locks/a:verify?token=42", undefined, { type: "inspect", lock: "a", token: 42 }],
     [
       "GET /v1/locks?prefix=a%2F&lease_id=3",
       undefined,

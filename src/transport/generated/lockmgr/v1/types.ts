@@ -176,9 +176,9 @@ export interface Delay {
 export interface Lock {
   /** The lock's name. */
   name: string;
-  /** Who holds it; none if it is free. */
+  /** Who holds it; none if it is free. Of more than 1000, or of those that say very much of themselves, the oldest. */
   holders: Holder[];
-  /** The lock-delays that are under way. */
+  /** The lock-delays that are under way; of more than 1000 the first. */
   delays: Delay[];
   /** How many requests wait for it. */
   queueLength: number;

@@ -17,7 +17,7 @@ export interface Look {
   /** What is looked at. Never absent. */
   look:
     | //
-    /** Everything about the lock with this name. */
+    /** Everything about the lock with this name; of very many holders or lock-delays the oldest. */
     { $case: "inspect"; value: string } //
     /** The locks that are held, delayed or waited for, by name. */
     | { $case: "list"; value: ListLocks } //
@@ -28,6 +28,8 @@ export interface Look {
     /** Who waits for whom: no more than so many. */
     | { $case: "waits"; value: bigint }
     | undefined;
+  /** `inspect`: of the holders only the grant with this token; all if it is absent. */
+  token?: bigint | undefined;
 }
 
 /** Which locks, and which page of them. */
@@ -181,7 +183,7 @@ export interface Obstacle {
 }
 
 function createBaseLook(): Look {
-  return { look: undefined };
+  return { look: undefined, token: undefined };
 }
 
 export const Look: MessageFns<Look> = {
@@ -205,6 +207,12 @@ export const Look: MessageFns<Look> = {
         }
         writer.uint32(40).uint64(message.look.value);
         break;
+    }
+    if (message.token !== undefined) {
+      if (BigInt.asUintN(64, message.token) !== message.token) {
+        throw new globalThis.Error("value provided for field message.token of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.token);
     }
     return writer;
   },
@@ -260,6 +268,14 @@ export const Look: MessageFns<Look> = {
             }
 
             message.look = { $case: "waits", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.token = reader.uint64() as bigint;
             continue;
           }
         }
