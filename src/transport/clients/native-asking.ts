@@ -129,7 +129,7 @@ function acquireBetweenRegions(operation: AcquireAll): Asking {
   );
   if (given === undefined) return operation;
   const field = given === "delay" ? "lock_delay_ms" : given;
-  return invalidField(`${field} cannot be given where there are several regions`);
+  return { ...unservedInRegions, message: `${field} cannot be given where there are several regions` };
 }
 
 export function release(request: asked.ReleaseRequest, settings: Settings): Asking {

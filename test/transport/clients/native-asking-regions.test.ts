@@ -36,7 +36,7 @@ test("where there are several regions, one exclusive lock at a time is what can 
     ["priority", { priority: 1 }],
     ["lock_delay_ms", { lockDelayMs: 1n }],
   ] as const) {
-    assert.is(of(changes), `invalid: ${field} cannot be given where there are several regions`);
+    assert.is(of(changes), `unserved: ${field} cannot be given where there are several regions`);
   }
   assert.match(problems(regional.release, lease), /^invalid: lock must not be empty/);
   assert.equal(regional.release.toOperation({ ...lease, lock: "a lock" }, arrivedAt), {

@@ -3983,8 +3983,9 @@ export const Pong: MessageFns<Pong> = {
  * and a repeat is another request. What is under a lease is known by lease and request id, what has a ttl of its own or opens
  * a lease by owner and request id, what concerns a lock alone by lock and request id.
  *
- * Where there are several regions OpenLease, RenewLease, Release, Check, and Acquire of one exclusive lock that does not wait
- * are served, without metadata, context, priority and lock-delay of a grant; what a lease's owner says of himself is not kept.
+ * Where there are several regions OpenLease, RenewLease, Acquire of one exclusive lock (waiting included), Release, Cancel, Check
+ * and Verify are served, without metadata, priority and lock-delay of a grant; a context says nothing there, and what a lease's
+ * owner says of himself is not kept. Everything else is UNIMPLEMENTED.
  */
 export type LockServiceService = typeof LockServiceService;
 export const LockServiceService = {
