@@ -187,7 +187,10 @@ export function newLeases(setting: Setting, session: Session, wishes: LeasesWish
 
   const onWelcome = ({ lease: opened, revision }: Welcome) => {
     if (own.lease === null && opened !== undefined) {
-      const sentNs = opening?.sentNs ?? nowNs();
+      // The lease that was said hello with has been lost since. Nobody knows any more since when this welcome counts: another
+      // session is on its way.
+      if (opening === null) return;
+      const { sentNs } = opening;
       opening = null;
       const { leaseId, ttlMs, usableMs } = opened;
       const span = { ttlMs: Number(ttlMs), usableMs: Number(usableMs) };
