@@ -4,17 +4,18 @@ import { onAbort } from "./giving-up.ts";
 import type { Holding } from "./holding.ts";
 import type { Lock } from "./interface.ts";
 import type { AcquireSpec } from "./letters.ts";
-import { abortedError, type Link, toError } from "./link.ts";
+import { abortedError, closedError, type Link, toError } from "./link.ts";
 import { newLock } from "./lock.ts";
 import type { LockOptions } from "./options.ts";
 
 export function acquire(
-  { link, holding }: { readonly link: Link; readonly holding: Holding },
+  { link, holding, closed }: { readonly link: Link; readonly holding: Holding; readonly closed: AbortController },
   spec: AcquireSpec,
   { signal, onQueued }: Pick<LockOptions, "signal" | "onQueued">,
 ): Promise<Lock> {
   return new Promise<Lock>((resolve, reject) => {
     if (signal?.aborted === true) throw abortedError(signal);
+    if (closed.signal.aborted) throw closedError();
     const call = link.newCall((letter) => {
       switch (letter.type) {
         case "queued": {
@@ -25,6 +26,8 @@ export function acquire(
         }
         case "granted": {
           finish();
+          // It crossed with the letter that closes: the thread gives it back.
+          if (closed.signal.aborted) return reject(closedError());
           const lock = newLock(letter.grant, link, holding);
           if (signal?.aborted === true) void lock.release().then(() => reject(abortedError(signal)));
           else resolve(lock);

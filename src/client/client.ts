@@ -16,7 +16,6 @@ import {
   termsOf,
   textIn,
   ttlIn,
-  wholeIn,
   wishIn,
 } from "./checking.ts";
 import { LockError } from "./errors.cts";
@@ -173,6 +172,8 @@ type Looking = Pick<Client, "check" | "verify" | "list" | "waiters" | "leases" |
 
 const pageSizeMax = 1_000;
 const limitDefault = 1_000;
+/** The service tells no more waits than that at once. */
+const waitsMax = 10_000;
 
 function looking({ link }: Parts): Looking {
   /** Asks for page after page until there is no more, or enough. */
@@ -208,7 +209,7 @@ function looking({ link }: Parts): Looking {
       return pages<LeaseInfo>((page) => ({ type: "leases", owner, page }), filter);
     },
     waitGraph: async ({ limit = limitDefault, signal } = {}) =>
-      link.ask<WaitGraph>({ type: "waitGraph", limit: wholeIn("limit", limit, 1, 10_000) }, signal),
+      link.ask<WaitGraph>({ type: "waitGraph", limit: Math.min(limitIn(limit), waitsMax) }, signal),
   };
 }
 

@@ -62,7 +62,7 @@ export interface Lock extends AsyncDisposable {
   throwIfLost(): void;
   /** Gives the lock back. Never throws: says how the lock ended, and waits no longer than until it is lost anyway. */
   release(): Promise<Ended>;
-  /** Changes what the grant says of itself. */
+  /** Changes what the grant says of itself; of several locks, each of them. */
   proclaim(metadata: string, options?: AskOptions): Promise<void>;
   /** Calls back at every change of state. Returns what ends it. */
   on(event: "state", listener: (state: LockState, reason: LossReason | null) => void): () => void;

@@ -114,14 +114,8 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
     release,
     proclaim: async (metadata, options = {}) => {
       lock.throwIfLost();
-      const question = {
-        type: "proclaim",
-        lock: name,
-        leaseId,
-        token,
-        metadata: metadataIn("metadata", metadata),
-      } as const;
-      await link.ask(question, options.signal);
+      const said = { type: "proclaim", leaseId, token, metadata: metadataIn("metadata", metadata) } as const;
+      await Promise.all(names.map((each) => link.ask({ ...said, lock: each }, options.signal)));
     },
     on: (event: "state" | "yield", listener: StateListener | YieldListener) => {
       const listeners: Set<unknown> = event === "state" ? stateListeners : yieldListeners;

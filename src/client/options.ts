@@ -64,7 +64,7 @@ export interface GrantOptions {
 export interface LockOptions extends ModeOptions, GrantOptions {
   /** How long to wait; 0: not at all. Default: for as long as it takes. */
   readonly waitMs?: number;
-  /** Told when the request has to wait, and again at changes of leader. */
+  /** Told when the request has to wait, and again when the session goes on after a break. */
   readonly onQueued?: (queued: Queued) => void;
 }
 

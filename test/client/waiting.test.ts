@@ -2,9 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { acquire } from "../../src/client/acquiring.ts";
 import { connect, type LockError } from "../../src/client/index.ts";
-import type { CallLetter } from "../../src/client/link.ts";
 import { type FakeService, rejection, type Said, withFake } from "./fake-service.ts";
 
 const test = suite("waiting for locks");
@@ -68,6 +66,19 @@ test("tryAcquire tells who is in the way, and does not wait", () =>
     assert.equal(
       fake.heardOf("acquire").map(({ waitMs }) => waitMs),
       [0n, 0n],
+    );
+  }));
+
+test("what several locks say of themselves is changed in each", () =>
+  withClient(async (client, fake) => {
+    await using both = await client.acquireMany(["a", "b"]);
+    await both.proclaim("half of it is done");
+    assert.equal(
+      fake.heardOf("proclaim").map(({ lock, metadata }) => [lock, metadata]),
+      [
+        ["a", "half of it is done"],
+        ["b", "half of it is done"],
+      ],
     );
   }));
 
@@ -158,38 +169,6 @@ test("an attempt that nobody decides fails in time, and is cancelled", () =>
     assert.is(codeOf(await rejection(client.acquire("a", { waitMs: 0 }))), "NO_QUORUM");
     assert.is(fake.heardOf("cancel").length, 1);
   }));
-
-test("a question that is not answered in time changes nothing, and is not told as a change of unknown outcome", () =>
-  withClient(async (client, fake) => {
-    fake.rule = ({ $case }) => $case === "check" || $case === "proclaim";
-    assert.is(codeOf(await rejection(client.check("a"))), "NO_QUORUM");
-    await using lock = await client.acquire("a");
-    assert.is(codeOf(await rejection(lock.proclaim("text"))), "UNKNOWN_OUTCOME");
-  }));
-
-test("a listener that throws keeps nothing from anybody else", async () => {
-  const thrown = new Promise<unknown>((resolve) => process.once("uncaughtException", resolve));
-  const said = new Error("the listener's own");
-  let hear: (letter: CallLetter) => void = () => undefined;
-  const link = {
-    newCall: (listener: typeof hear) => {
-      hear = listener;
-      return 1;
-    },
-    endCall: () => undefined,
-    post: () => undefined,
-  };
-  const onQueued = () => {
-    throw said;
-  };
-  const holding = undefined as never;
-  const failing = rejection(acquire({ link: link as never, holding }, undefined as never, { onQueued }));
-  // As letters of one turn come: one call after the other.
-  hear({ type: "queued", call: 1, queued: { position: 1, lock: "a", owner: null } });
-  hear({ type: "failed", call: 1, error: { code: "WAIT_TIMEOUT", message: "over" } });
-  assert.is(codeOf(await failing), "WAIT_TIMEOUT");
-  assert.is(await thrown, said);
-});
 
 test("a deadlock is told with its cycle", () =>
   withClient(async (client, fake) => {

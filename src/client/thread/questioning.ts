@@ -34,11 +34,7 @@ export function newQuestioning(
         },
         onError: (error, wasSaid) => {
           handles.delete(call);
-          post({
-            type: "failed",
-            call,
-            error: ofQuestion(failureFrom(error), { isChange: !isRead(question), wasSaid }),
-          });
+          post({ type: "failed", call, error: ofQuestion(question, failureFrom(error), wasSaid) });
         },
       });
       handles.set(call, handle);
@@ -50,12 +46,13 @@ export function newQuestioning(
   };
 }
 
-/** A change that was said may have been done, whatever kept its answer away; a question changes nothing. */
-function ofQuestion(
-  failure: ErrorData,
-  { isChange, wasSaid }: { readonly isChange: boolean; readonly wasSaid: boolean },
-): ErrorData {
-  if (!isChange) return failure.code === "UNKNOWN_OUTCOME" ? { ...failure, code: "NO_QUORUM" } : failure;
-  const isOpen = wasSaid && (failure.code === "UNREACHABLE" || failure.code === "NO_QUORUM");
+/** A change that was said may have been done, whatever kept its answer away; a question changes nothing. A lease that has ended is
+ *  not there to be ended. */
+function ofQuestion(question: Question, failure: ErrorData, wasSaid: boolean): ErrorData {
+  const { code, details } = failure;
+  if (isRead(question)) return code === "UNKNOWN_OUTCOME" ? { ...failure, code: "NO_QUORUM" } : failure;
+  if (question.type === "revokeLease" && details?.serviceReason === "lease-ended")
+    return { ...failure, code: "NOT_FOUND" };
+  const isOpen = wasSaid && (code === "UNREACHABLE" || code === "NO_QUORUM");
   return isOpen ? { ...failure, code: "UNKNOWN_OUTCOME" } : failure;
 }
