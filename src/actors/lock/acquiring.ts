@@ -108,9 +108,10 @@ export function limitOf(table: Table, lock: string): number | null {
   return null;
 }
 
-/** How those use a lock who hold it, have lost it lately, or wait for it. */
+/** How those use a lock who hold it, all of them in one way, have lost it lately, or wait for it. */
 function* usesOf(table: Table, lock: string): Iterable<Pick<Demand, "mode" | "limit">> {
-  for (const record of holdersOf(table, lock)) yield termsOf(record);
+  const first = table.locks.get(lock);
+  if (first !== undefined) yield termsOf(first);
   yield* delaysOf(table, lock);
   for (const waiter of queueOf(table, lock)) yield demandOn(waiter, lock);
 }

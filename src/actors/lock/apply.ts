@@ -23,7 +23,7 @@ import { applyRegional } from "./acceptor.ts";
 import { isNumbered } from "./acceptor-table.ts";
 import { acquireAll, askYield, cancel, forceRelease, proclaim, queued, releaseAll, revoke, ring } from "./acquiring.ts";
 import { advance, type Blocker, blockerOf, type Grantee, grant, nextToken } from "./granting.ts";
-import { forget, holder, holdersOf, leaseOf, putLease, remember, type Table } from "./table.ts";
+import { forget, grantOfRequest, holder, holdersOf, leaseOf, putLease, remember, type Table } from "./table.ts";
 import { beginTurn, end, endIfNeedless, endLease, type Turn, termsOf } from "./turn.ts";
 
 /** What came of an entry. */
@@ -119,7 +119,7 @@ function applyWrite(turn: Turn, { requestId, write, bornAt }: Proposed<"write">,
 function grantedBefore(table: Table, write: Write, requestId: RequestId): LockRecord | undefined {
   if (write.type !== "acquire" && write.type !== "acquireAll") return undefined;
   const name = write.type === "acquire" ? write.lock : write.demands[0]?.lock;
-  return name === undefined ? undefined : holdersOf(table, name).find((record) => record.requestId === requestId);
+  return name === undefined ? undefined : grantOfRequest(table, name, requestId);
 }
 
 /** Answers a request that was answered with `outcome` before. Whatever the request did is not done again. */

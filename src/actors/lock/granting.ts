@@ -6,7 +6,7 @@ import type { DelayRecord, GrantTerms, LeaseRecord, LockRecord, WaiterRecord } f
 import type { AcquireAll, Demand, Obstacle, Outcome } from "../operations.ts";
 import { fencingToken, type RequestId } from "../scalars.ts";
 import { compareWaiters, delaysOf, longestDelay, placeOf, queueOf } from "./queue-table.ts";
-import { holder, holdersOf, putLock, type Table } from "./table.ts";
+import { holder, putLock, type Table } from "./table.ts";
 import { leave, note, type Turn, termsOf } from "./turn.ts";
 
 /** What stands in the way of a demand. */
@@ -54,8 +54,8 @@ const modeOf = (record: LockRecord | DelayRecord): Demand["mode"] =>
   "mode" in record ? record.mode : termsOf(record).mode;
 
 export function permitsTaken(table: Table, lock: string): number {
-  let taken = 0;
-  for (const record of holdersOf(table, lock)) taken += termsOf(record).permits;
+  const first = table.locks.get(lock);
+  let taken = (first === undefined ? 0 : termsOf(first).permits) + (table.permitsOfSharers.get(lock) ?? 0);
   for (const { permits } of delaysOf(table, lock)) taken += permits;
   return taken;
 }

@@ -36,10 +36,14 @@ export interface Table {
   readonly locks: Map<string, LockRecord>;
   /** The other grants of locks that several hold, the oldest first. */
   readonly sharers: Map<string, LockRecord[]>;
+  /** How many permits those other grants have. Derived. */
+  readonly permitsOfSharers: Map<string, number>;
   /** What each lease that holds anything holds. Derived. */
   readonly locksOf: Map<LeaseId, Set<LockRecord>>;
   /** The locks of every grant, by its token. Derived; empty where there are several regions, whose tokens are each lock's own. */
   readonly grants: Map<FencingToken, LockRecord[]>;
+  /** Which grant came of a request, where several can hold a lock: it would be long to find among them. Derived. */
+  readonly grantsBy: Map<RequestId, FencingToken>;
   readonly waiters: Map<RequestId, WaiterRecord>;
   /** Those who wait for a lock, in their order. Derived. */
   readonly queues: Map<string, WaiterRecord[]>;
@@ -73,8 +77,10 @@ export const emptyTable = (acceptor: AcceptorTable | null = null): Table => ({
   leases: new Map(),
   locks: new Map(),
   sharers: new Map(),
+  permitsOfSharers: new Map(),
   locksOf: new Map(),
   grants: new Map(),
+  grantsBy: new Map(),
   waiters: new Map(),
   queues: new Map(),
   waitersOf: new Map(),
@@ -119,11 +125,9 @@ export function removeLease(table: Table, lease: LeaseRecord): void {
 export function putLock(table: Table, lock: LockRecord): void {
   invariant(table.leases.has(lock.lease), "a lock is held by a live lease");
   if (table.locks.has(lock.lock)) {
-    invariant(
-      lock.terms !== undefined && lock.terms.mode !== "exclusive",
-      "a lock that is held exclusively has one holder",
-    );
+    invariant(isShareable(lock), "a lock that is held exclusively has one holder");
     addTo(table.sharers, lock.lock, lock);
+    countPermits(table, lock, 1);
   } else {
     table.locks.set(lock.lock, lock);
   }
@@ -131,9 +135,12 @@ export function putLock(table: Table, lock: LockRecord): void {
   addAmong(table.locksOf, lock.lease, lock);
   const party = namedParty(lock);
   if (party !== null) addAmong(table.locksBy, party, lock);
+  if (isShareable(lock)) table.grantsBy.set(lock.requestId, lock.token);
   if (table.acceptor === null) addTo(table.grants, lock.token, lock);
   else hold(table.acceptor, lock);
 }
+
+const isShareable = ({ terms }: LockRecord): boolean => terms !== undefined && terms.mode !== "exclusive";
 
 /** Most grants have no context, and whoever holds them is found by his lease. */
 const namedParty = ({ lease, terms }: LockRecord): PartyKey | null =>
@@ -166,6 +173,16 @@ export function holdersOf({ locks, sharers }: Table, lock: string): readonly Loc
 }
 
 const nobody: readonly LockRecord[] = [];
+
+/** The grant of this lock that came of a request, if it holds still. */
+export function grantOfRequest(table: Table, lock: string, requestId: RequestId): LockRecord | undefined {
+  const first = table.locks.get(lock);
+  if (first === undefined || first.requestId === requestId || !isShareable(first)) {
+    return first?.requestId === requestId ? first : undefined;
+  }
+  const token = table.grantsBy.get(requestId);
+  return token === undefined ? undefined : table.grants.get(token)?.find((record) => record.lock === lock);
+}
 
 /** Puts a record in the place of another of the same grant and lock. */
 export function replaceLock(table: Table, former: LockRecord, latter: LockRecord): void {
@@ -221,14 +238,23 @@ function dropLock(table: Table, lock: LockRecord): void {
     const next = others?.shift();
     if (next === undefined) table.locks.delete(lock.lock);
     else table.locks.set(lock.lock, next);
+    if (next !== undefined) countPermits(table, next, -1);
   } else {
     others?.splice(others.indexOf(lock), 1);
+    countPermits(table, lock, -1);
   }
   if (others?.length === 0) table.sharers.delete(lock.lock);
   subtract(table.digest, lockHash(lock));
   removeFrom(table.locksOf, lock.lease, lock);
   const party = namedParty(lock);
   if (party !== null) removeFrom(table.locksBy, party, lock);
+  table.grantsBy.delete(lock.requestId);
+}
+
+function countPermits({ permitsOfSharers }: Table, { lock, terms }: LockRecord, sign: 1 | -1): void {
+  const permits = (permitsOfSharers.get(lock) ?? 0) + sign * (terms?.permits ?? 1);
+  if (permits === 0) permitsOfSharers.delete(lock);
+  else permitsOfSharers.set(lock, permits);
 }
 
 /** What the acceptor keeps of a lock counts as new: it is kept for a full span from now. */

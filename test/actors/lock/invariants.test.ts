@@ -4,9 +4,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { delayAlarm } from "../../../src/actors/alarms.ts";
 import { blockerOf, isCompatible, permitsTaken } from "../../../src/actors/lock/granting.ts";
-import { compareWaiters, putWaiter, queueOf } from "../../../src/actors/lock/queue-table.ts";
+import { compareWaiters, delaysOf, putWaiter, queueOf } from "../../../src/actors/lock/queue-table.ts";
 import type { LockState } from "../../../src/actors/lock/state.ts";
-import { holdersOf } from "../../../src/actors/lock/table.ts";
+import { grantOfRequest, holdersOf } from "../../../src/actors/lock/table.ts";
 import { termsOf } from "../../../src/actors/lock/turn.ts";
 import type { Command, WaiterRecord } from "../../../src/actors/messages.ts";
 import { fc } from "../../fast-check.ts";
@@ -42,7 +42,18 @@ test("those who hold a lock together are compatible, and permits never exceed th
       for (const [place, one] of terms.entries()) {
         for (const other of terms.slice(place + 1)) assert.ok(isCompatible(one.mode, other.mode), `${lock} is shared`);
       }
-      if (terms[0]?.mode === "semaphore") assert.ok(permitsTaken(state.table, lock) <= 2, `${lock} is overfull`);
+      const taken = [...terms, ...delaysOf(state.table, lock)].reduce((sum, { permits }) => sum + permits, 0);
+      assert.is(permitsTaken(state.table, lock), taken);
+      if (terms[0]?.mode === "semaphore") assert.ok(taken <= 2, `${lock} is overfull`);
+    }
+    // What is derived from the holders says the same as they do.
+    const { locks, permitsOfSharers, grantsBy } = state.table;
+    for (const lock of permitsOfSharers.keys()) assert.ok(holdersOf(state.table, lock).length > 1);
+    const records = [...locks.keys()].flatMap((lock) => holdersOf(state.table, lock));
+    const shareable = records.filter((record) => termsOf(record).mode !== "exclusive");
+    assert.equal(grantsBy, new Map(shareable.map(({ requestId, token }) => [requestId, token])));
+    for (const record of records) {
+      assert.is(grantOfRequest(state.table, record.lock, record.requestId), record);
     }
   });
 });

@@ -4,6 +4,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { LockState } from "../../../src/actors/lock/state.ts";
+import type { LockRecord } from "../../../src/actors/messages.ts";
 import type { AcquireAll, Demand } from "../../../src/actors/operations.ts";
 import { come, crowd, join, permits, releaseAll, shared, take, want } from "./queue-build.ts";
 
@@ -126,6 +127,27 @@ test("so it is if all who share a lock come to their turn at once", () => {
     }
     assert.is(come(state, releaseAll(1, token)).told.length, size);
   });
+});
+
+test("of many who hold one lock together none is looked at when another comes, or the same comes again", () => {
+  for (const demand of [shared("x"), permits("x", 1, 1_000)]) {
+    const state = crowd(1);
+    const held = 300;
+    for (let holder = 0; holder < held; holder += 1) take(state, want(1, demand));
+    const sharers = state.table.sharers.get("x");
+    assert.is(sharers?.length, held - 1);
+    let looks = 0;
+    const watched = new Proxy(sharers as LockRecord[], {
+      get: (target, key) => {
+        looks += 1;
+        return Reflect.get(target, key);
+      },
+    });
+    state.table.sharers.set("x", watched);
+    take(state, want(1, demand), "last");
+    take(state, want(1, demand), "last");
+    assert.ok(looks < 10, `${looks} looks among ${held} holders of ${demand.mode}`);
+  }
 });
 
 test.run();
