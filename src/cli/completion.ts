@@ -78,18 +78,8 @@ const offers = (words: readonly Words[]): string =>
     )
     .join("\n");
 
-function bash(words: readonly Words[]): string {
-  return `# bash completion of lockmgr: source <(lockmgr completion bash)
-_lockmgr() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" before="" at="" word offers="" i
-  COMPREPLY=()
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word="\${COMP_WORDS[i]}"
-    if [[ $word == -- ]]; then
-      COMPREPLY=($(compgen -c -f -- "$current"))
-      return
-    fi
-    case "$before" in
+/** What bash and zsh have in common: goes through the words before the current one, to where they lead, and offers what fits there. */
+const walk = (words: readonly Words[]): string => `    case "$before" in
       ${valued(words).join("|")}) before=""; continue ;;
     esac
     before="$word"
@@ -102,7 +92,20 @@ ${branches(words)}
   esac
   case "$at" in
 ${offers(words)}
-  esac
+  esac`;
+
+function bash(words: readonly Words[]): string {
+  return `# bash completion of lockmgr: source <(lockmgr completion bash)
+_lockmgr() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" before="" at="" word offers="" i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
+    if [[ $word == -- ]]; then
+      COMPREPLY=($(compgen -c -f -- "$current"))
+      return
+    fi
+${walk(words)}
   COMPREPLY=($(compgen -W "$offers" -- "$current"))
 }
 complete -F _lockmgr lockmgr
@@ -120,20 +123,7 @@ _lockmgr() {
       _command_names -e
       return
     fi
-    case "$before" in
-      ${valued(words).join("|")}) before=""; continue ;;
-    esac
-    before="$word"
-    case "\${at:+$at }$word" in
-${branches(words)}
-    esac
-  done
-  case "$before" in
-    ${valued(words).join("|")}) return ;;
-  esac
-  case "$at" in
-${offers(words)}
-  esac
+${walk(words)}
   compadd -- \${(s: :)offers}
 }
 compdef _lockmgr lockmgr

@@ -1,6 +1,5 @@
 // How a command reaches the service: through the client library, which is loaded only when it is needed.
 
-import { hostname } from "node:os";
 import type { Client, ConnectOptions } from "../client/index.ts";
 import { usageError } from "./exit.ts";
 
@@ -21,8 +20,6 @@ export function endpointsOf({ endpoints }: Shared): string[] {
   if (list.length === 0) throw usageError("--endpoints must name at least one host:port");
   return list;
 }
-
-export const ownerStandard = (): string => `${hostname()}/${process.pid}`;
 
 export async function connectTo(shared: Shared, options: ConnectOptions = {}): Promise<Client> {
   const { connect } = await import("../client/index.ts");

@@ -105,19 +105,15 @@ export function newLocks(
       drop(lock);
     };
     if (lock.loss !== null && (lease.loss !== null || lock.names.length === 1)) return lock.ended(lock.loss);
-    const say = () => {
-      handle = session.call(releaseMessage(lock, requestId()), {
-        isOwed: true,
-        onHeard: (heard) => {
-          if (heard.$case !== "released") return;
-          const how = endingFrom(heard.value.how);
-          lock.ended?.(lock.loss ?? (how === "released" ? how : lossOf(how)));
-        },
-        onError: (error) =>
-          lock.ended?.(lock.loss ?? (failureFrom(error).code === "STALE_TOKEN" ? "forced" : "expired")),
-      });
-    };
-    say();
+    handle = session.call(releaseMessage(lock, requestId()), {
+      isOwed: true,
+      onHeard: (heard) => {
+        if (heard.$case !== "released") return;
+        const how = endingFrom(heard.value.how);
+        lock.ended?.(lock.loss ?? (how === "released" ? how : lossOf(how)));
+      },
+      onError: (error) => lock.ended?.(lock.loss ?? (failureFrom(error).code === "STALE_TOKEN" ? "forced" : "expired")),
+    });
     if (lock.loss !== null) lock.ended(lock.loss);
   };
 
