@@ -222,6 +222,19 @@ test("a lock with a ttl of its own is held under a lease of that ttl", () =>
     );
   }));
 
+test("a lease that has ended before it was heard of is opened anew", () =>
+  withClient(async (client, fake) => {
+    let times = 0;
+    fake.rule = ({ $case }, tell) => {
+      if ($case !== "openLease" || ++times > 1) return false;
+      tell({ $case: "error", value: { code: 9, message: "open a new one", reason: "lease-ended" } });
+      return true;
+    };
+    await using lock = await client.acquire("a", { ttlMs: 2_000 });
+    assert.is(lock.state, "held");
+    assert.is(new Set(fake.heardOf("openLease").map(({ requestId }) => requestId)).size, 2);
+  }));
+
 test("closing gives back what is held, ends the lease, and fails what waits", () =>
   withFake(async (fake) => {
     const client = await connect(fake.endpoint);

@@ -141,6 +141,8 @@ export function newLeases(setting: Setting, session: Session, wishes: LeasesWish
         },
         onError: (error) => {
           line.isOpening = false;
+          // It was opened, and has ended before that was heard of.
+          if (isLeaseGone(error)) return openOther(line);
           for (const { fail } of line.wanting) fail(failureFrom(error));
           line.wanting.clear();
         },
