@@ -121,7 +121,7 @@ export interface Leadership extends AsyncDisposable {
 /** A connection to the service, one lease, and what is held under it. */
 export interface Client extends AsyncDisposable {
   readonly owner: string;
-  /** The client's lease; changes if it is lost. 0 while there is none. */
+  /** The client's lease. If it is lost, it is the lost one until there is another. */
   readonly leaseId: number;
   /** Aborted when the client is closed. */
   readonly closed: AbortSignal;

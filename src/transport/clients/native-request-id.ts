@@ -16,7 +16,9 @@ export const nativeRequestId = (scope: Scope, chosen: string): RequestId =>
       .slice(0, 24),
   );
 
+/** Names may hold anything, so that their length says where they end. */
 function words(scope: Scope): string {
   if ("lease" in scope) return String(scope.lease);
-  return "owner" in scope ? `owner\0${scope.owner}` : `lock\0${scope.lock}`;
+  const [kind, name] = "owner" in scope ? ["owner", scope.owner] : ["lock", scope.lock];
+  return `${kind}\0${name.length}\0${name}`;
 }

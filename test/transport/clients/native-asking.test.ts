@@ -234,17 +234,25 @@ test("a request is known by what it concerns and what its client calls it", () =
     createHash("sha256").update(`lockmgr.v1\0${scope}\0mine`).digest("base64url").slice(0, 24);
   const own = acquireRequest({ under: { $case: "ttlMs", value: 2_000n }, requestId: "mine" });
   assert.is(rows.acquire.requestId({ ...acquire, requestId: "mine" }), words("7"));
-  assert.is(rows.acquire.requestId(own), words("owner\0me"));
+  assert.is(rows.acquire.requestId(own), words("owner\x002\0me"));
   const open = { owner: "me", ttlMs: 1_000n, metadata: "", requestId: "mine" };
-  assert.is(rows.openLease.requestId(open), words("owner\0me"));
+  assert.is(rows.openLease.requestId(open), words("owner\x002\0me"));
   assert.is(rows.release.requestId({ ...lease, requestId: "mine" }), words("7"));
-  assert.is(rows.forceRelease.requestId({ lock: "x", token: 0n, reason: "", requestId: "mine" }), words("lock\0x"));
+  assert.is(
+    rows.forceRelease.requestId({ lock: "x", token: 0n, reason: "", requestId: "mine" }),
+    words("lock\x001\0x"),
+  );
   assert.is(rows.acquire.requestId(acquire), null);
   const cancel = rows.cancel.toOperation(
     { requestId: "mine", under: { $case: "owner", value: "me" }, lock: "", leaseOwner: "" },
     arrivedAt,
   );
   assert.is((cancel as Extract<Operation, { type: "cancel" }>).request, rows.acquire.requestId(own));
+});
+
+test("two owners who choose their words so that they run together are known apart", () => {
+  assert.is.not(nativeRequestId({ owner: "a" }, "b\0c"), nativeRequestId({ owner: "a\0b" }, "c"));
+  assert.is.not(nativeRequestId({ lock: "a" }, "b\0c"), nativeRequestId({ lock: "a\0b" }, "c"));
 });
 
 test("a holder's own time ends before the service's: the ttl less the rate error and the allowance", () => {
