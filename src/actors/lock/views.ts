@@ -150,13 +150,20 @@ function leases(table: Table, { owner, after, limit }: Extract<Look, { type: "le
   return { type: "leasesSeen", leases: page, next: ids.length > page.length ? last : null };
 }
 
-/** Oldest request first. */
+/** Oldest request first. As many as are asked for, and as fit into one message. */
 function waits(table: Table, limit: number): Outcome {
   const edges: WaitEdge[] = [];
+  let size = 0;
   for (const waiter of table.waiters.values()) {
-    // One by one: there may be more than a call can have arguments.
-    for (const edge of waitsOf(table, waiter)) edges.push(edge);
-    if (edges.length > limit) return { type: "waitsSeen", waits: edges.slice(0, limit), isWhole: false };
+    for (const edge of waitsOf(table, waiter)) {
+      size += waitSize(edge);
+      const isFull = edges.length >= limit || (edges.length > 0 && size > charactersMax);
+      if (isFull) return { type: "waitsSeen", waits: edges, isWhole: false };
+      edges.push(edge);
+    }
   }
   return { type: "waitsSeen", waits: edges, isWhole: true };
 }
+
+const waitSize = ({ lock, waiter, blocker }: WaitEdge): number =>
+  lock.length + waiter.owner.length + waiter.context.length + blocker.owner.length + blocker.context.length;

@@ -176,6 +176,19 @@ test("who waits for whom is shown: for those who hold, and for the nearest in th
   assert.equal(seen(crowd(), { type: "waits", limit: 3 }), { type: "waitsSeen", waits: [], isWhole: true });
 });
 
+test("of who waits for whom as much is shown as travels in one message", () => {
+  const state = crowd(2);
+  const name = "n".repeat(500);
+  take(state, want(1, name));
+  for (let place = 0; place < 600; place += 1) {
+    join(state, want(2, name, { context: `${place}${"c".repeat(120)}` }), `q${place}`);
+  }
+  const { waits, isWhole } = seen(state, { type: "waits", limit: 10_000 }) as Extract<Outcome, { type: "waitsSeen" }>;
+  const size = JSON.stringify(waits).length;
+  assert.not(isWhole);
+  assert.ok(size > 500_000 && size < 1_000_000, `${size} characters`);
+});
+
 test("one who waits for very many is shown as far as is asked for", () => {
   const state = crowd(2);
   const terms: GrantTerms = { ...plainTerms, mode: "shared" };

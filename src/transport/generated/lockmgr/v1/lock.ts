@@ -400,7 +400,7 @@ export interface ForceReleaseResponse {
 
 /** Asks who waits for whom. */
 export interface GetWaitGraphRequest {
-  /** How many waits at most, 1 to 10000; 0 is 1000. */
+  /** How many waits at most, 1 to 10000; 0 is 1000. Where names are long, no more than fit into one message. */
   limit: number;
 }
 
