@@ -14,7 +14,7 @@ export type Engine =
   | { readonly how: "none"; readonly reason: string };
 
 const cache = join(root, "node_modules", ".cache", "deploy");
-const installMsMax = 300_000;
+const installMsMax = 1_800_000;
 /** What starts containers, and what reads compose files. */
 const enginePackages = ["docker.io", "docker-compose"];
 /** A shell and its tools, and the libraries of node. */

@@ -56,13 +56,13 @@ export async function startOwnEngine({ programs, images, data }: OwnEngineFolder
     base: { run: "lockmgr-base-run", build: "lockmgr-base-build" },
     stop: async () => {
       daemon.kill("SIGTERM");
-      await Promise.race([new Promise((resolve) => daemon.once("exit", resolve)), pause(20_000)]);
+      await Promise.race([new Promise((resolve) => daemon.once("exit", resolve)), pause(60_000)]);
     },
   };
 }
 
 async function must(command: string, args: readonly string[]): Promise<void> {
-  const result = await run(command, args, { withinMs: 180_000 });
+  const result = await run(command, args, { withinMs: 900_000 });
   if (result.code !== 0) throw new Error(`${command} ${args.join(" ")}\n${result.output}`);
 }
 
