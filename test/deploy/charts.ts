@@ -172,6 +172,24 @@ async function checkNodes(texts: ReadonlyMap<string, string>): Promise<void> {
       }
     }),
   );
+  await report.rule("what a number is about is not overwritten by what the node is that tells it", () =>
+    asPod(text("lockmgr-us-east"), "lockmgr-us-east-0", async (http) => {
+      const told = await (await fetch(`${http}/metrics`)).text();
+      const labels = new Set([...told.matchAll(/[{,]([a-z_]+)="/g)].map(([, label = ""]) => label));
+      for (const [asker, given, honours] of [
+        [
+          readFileSync(join(root, "deploy", "prometheus", "prometheus.yml"), "utf8"),
+          /target_label: (\S+)/g,
+          /^ {4}honor_labels: true$/m,
+        ],
+        [text("lockmgr a monitor"), /targetLabel: (\S+)/g, /^ {6}honorLabels: true$/m],
+      ] as const) {
+        const both = [...asker.matchAll(given)].map(([, label = ""]) => label).filter((label) => labels.has(label));
+        deepEqual(both, ["region"], "who else has two meanings?");
+        match(asker, honours);
+      }
+    }),
+  );
   await report.rule("what helm test runs is content with a node as the chart starts it", () =>
     asPod(text("lockmgr-development"), "locks-lockmgr-0", async (http) => {
       const program = readFileSync(join(root, "helm", "lockmgr", "files", "test.mjs"), "utf8");
