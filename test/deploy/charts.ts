@@ -9,11 +9,15 @@ import { join } from "node:path";
 import { variables } from "../../src/transport/settings-table.ts";
 import { newReport } from "../interop/report.ts";
 import { root, run } from "../interop/run.ts";
+import { checkRegions, checkUpgrades } from "./chart-rules.ts";
+import { checkInstalling } from "./installing.ts";
 import { asPod } from "./pods.ts";
 import { type Render, refused, renders } from "./renders.ts";
 import { buildChecker, definitionFiles, installHelm } from "./tools.ts";
 
 const goldens = join(root, "test", "deploy", "goldens");
+/** So long that only what hangs is ended. */
+const helmMsMax = 300_000;
 const report = newReport();
 await checkFiles();
 console.log("building helm and the checker (the first time takes minutes)");
@@ -31,10 +35,16 @@ async function checkCharts(helmProgram: string, checkerProgram: string): Promise
   const scratch = mkdtempSync(join(tmpdir(), "lockmgr-charts-"));
   process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
   const template = ({ chart, release, namespace, args }: Render) =>
-    run(helmProgram, ["template", release, join("helm", chart), "--namespace", namespace, ...args], { cwd: root });
+    run(helmProgram, ["template", release, join("helm", chart), "--namespace", namespace, ...args], {
+      cwd: root,
+      withinMs: helmMsMax,
+    });
   for (const chart of ["lockmgr", "lockmgr-istio"]) {
     await report.rule(`helm lint --strict ${chart}`, async () => {
-      const { code, output } = await run(helmProgram, ["lint", "--strict", join("helm", chart)], { cwd: root });
+      const { code, output } = await run(helmProgram, ["lint", "--strict", join("helm", chart)], {
+        cwd: root,
+        withinMs: helmMsMax,
+      });
       equal(code, 0, output);
     });
   }
@@ -54,7 +64,7 @@ async function checkCharts(helmProgram: string, checkerProgram: string): Promise
   await report.rule("every object of every render is what an API server accepts", async () => {
     const definitions = (await definitionFiles()).join(",");
     const check = (...args: string[]) =>
-      run(checkerProgram, ["manifests", "-crds", definitions, ...args], { withinMs: 120_000 });
+      run(checkerProgram, ["manifests", "-crds", definitions, ...args], { withinMs: 900_000 });
     const { code, output } = await check(...files);
     equal(code, 0, output);
     // A check that accepts everything would say nothing.
@@ -80,6 +90,10 @@ async function checkCharts(helmProgram: string, checkerProgram: string): Promise
     });
   }
   await checkRules(texts);
+  const bench = { report, helm: helmProgram, checker: checkerProgram, scratch, texts };
+  await checkRegions(bench);
+  await checkUpgrades(bench);
+  await checkInstalling(bench);
   await checkNodes(texts);
 }
 
@@ -194,7 +208,9 @@ async function checkNodes(texts: ReadonlyMap<string, string>): Promise<void> {
     asPod(text("lockmgr-development"), "locks-lockmgr-0", async (http) => {
       const program = readFileSync(join(root, "helm", "lockmgr", "files", "test.mjs"), "utf8");
       ok(text("lockmgr-development").includes("command: [node, --input-type=module, --eval]"));
-      const { code, output } = await run("node", ["--input-type=module", "--eval", program, "--", http]);
+      const { code, output } = await run("node", ["--input-type=module", "--eval", program, "--", http], {
+        withinMs: 600_000,
+      });
       equal(code, 0, output);
       equal(output.match(/^ok /gm)?.length, 4, output);
     }),

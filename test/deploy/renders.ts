@@ -33,6 +33,11 @@ const mesh = (name: string, more: Partial<Render>, ...sets: readonly string[]): 
   args: sets.flatMap((set) => ["--set", set]),
   ...more,
 });
+/** Another region with a host, or several. */
+const far = (hosts: string, place = 0): readonly string[] => [
+  `regions[${place}].name=far`,
+  `regions[${place}].hosts={${hosts}}`,
+];
 /** As users of the earlier system install it. */
 const istioCommand = [
   "gateway.tls.enabled=false",
@@ -50,7 +55,18 @@ export const renders: readonly Render[] = [
   switched("five nodes", "replicaCount=5"),
   switched("a monitor", "serviceMonitor.enabled=true", "serviceMonitor.labels.release=prometheus"),
   switched("istio", "istio.enabled=true"),
-  switched("regions elsewhere", "regionService.enabled=true", "networkPolicy.regionCidrs={10.1.0.0/16,10.2.0.0/16}"),
+  switched(
+    "regions elsewhere",
+    "regionService.enabled=true",
+    "regionService.loadBalancerSourceRanges={10.1.0.0/16}",
+    "networkPolicy.regionCidrs={10.1.0.0/16,10.2.0.0/16}",
+    "regions[0].name=far",
+    "regions[0].hosts={far-0.example.com,10.1.0.2:30091,[fd00::1]:30092}",
+  ),
+  switched("regions elsewhere by machine", "regionService.enabled=true", "regionService.type=NodePort"),
+  switched("regions elsewhere by another's means", "regionService.enabled=true", "regionService.type=ClusterIP"),
+  switched("a smaller machine", "resources.limits.memory=768Mi", "resources.requests.memory=256Mi"),
+  switched("a wider budget", "replicaCount=5", "podDisruptionBudget.maxUnavailable=2"),
   switched("a region by address", "regions[0].name=far", "regions[0].hosts={10.1.0.1,10.1.0.2:9191,[fd00::1]:9091}"),
   switched("no policy", "networkPolicy.enabled=false"),
   switched("no budget", "podDisruptionBudget.enabled=false"),
@@ -80,7 +96,14 @@ export const renders: readonly Render[] = [
   mesh("only the gateway", {}, "mesh.enabled=false", "peerAuthentication.enabled=false"),
   mesh("mutual at the gateway", {}, "gateway.tls.mode=MUTUAL", "gateway.tls.minProtocolVersion=TLSV1_3"),
   mesh("no retries", {}, "retries.attempts=0"),
-  mesh("names", {}, "regions[0].serviceName=locks", "regions[0].name=us-east", "regions[0].namespace=locks"),
+  mesh(
+    "names",
+    {},
+    "regions[0].serviceName=locks",
+    "regions[0].name=us-east",
+    "regions[0].namespace=locks",
+    "regions[0].release=one",
+  ),
 ];
 
 export const refused: readonly (Render & { readonly says: RegExp })[] = [
@@ -91,6 +114,16 @@ export const refused: readonly (Render & { readonly says: RegExp })[] = [
   { ...switched("a setting that the chart decides", "config.RAFT_PEERS=x"), says: /RAFT_PEERS/ },
   { ...switched("a secret among the settings", "config.DATABASE_PASSWORD=x"), says: /DATABASE_PASSWORD/ },
   { ...switched("itself as another region", "regions[0].name=default", "regions[0].hosts={a}"), says: /itself/ },
+  { ...switched("a region twice", ...far("a"), ...far("b", 1)), says: /far twice/ },
+  { ...switched("a node twice", ...far("a,a:9091")), says: /a:9091 twice/ },
+  { ...switched("a port that is none", ...far("a:99999")), says: /a:99999 has no port/ },
+  {
+    ...switched("a budget that takes the majority away", "podDisruptionBudget.maxUnavailable=2"),
+    says: /majority of 3 nodes: at most 1/,
+  },
+  { ...switched("no time left to end", "preStopSeconds=40"), says: /terminationGracePeriodSeconds 60 leaves less/ },
+  { ...switched("a heap as large as the memory", "maxOldSpaceMiB=2048"), says: /maxOldSpaceMiB 2048/ },
+  { ...switched("one port for two things", "service.ports.grpc=8080"), says: /must differ/ },
   { ...switched("a region without hosts", "regions[0].name=far"), says: /hosts/ },
   { ...mesh("a default that is no region", {}, "defaultRegion=mars"), says: /mars/ },
   { ...mesh("retries of what may have been done", {}, "retries.retryOn=5xx"), says: /retryOn/ },

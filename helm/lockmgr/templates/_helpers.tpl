@@ -70,16 +70,121 @@ lockmgr/cluster: {{ .Values.clusterId | quote }}
 {{- join "," $peers }}
 {{- end }}
 
+{{/* The port of a host of another region, which is HOST, HOST:PORT or [ADDRESS]:PORT. */}}
+{{- define "lockmgr.portOf" -}}
+{{- $given := regexFind "(^[^:]+|\\]):[0-9]+$" . }}
+{{- if $given }}{{ regexFind "[0-9]+$" $given }}{{ else }}9091{{ end }}
+{{- end }}
+
+{{/* Each region once, each address once: a node that is told otherwise does not start. */}}
 {{- define "lockmgr.regionPeers" -}}
 {{- $peers := list }}
+{{- $names := list }}
+{{- $addresses := list }}
 {{- range $region := .Values.regions }}
 {{- if eq $region.name $.Values.regionId }}
 {{- fail (printf "regions names this region itself, %s: list only the others" $region.name) }}
 {{- end }}
+{{- if has $region.name $names }}
+{{- fail (printf "regions has %s twice: give all its hosts in one place" $region.name) }}
+{{- end }}
+{{- $names = append $names $region.name }}
 {{- range $host := $region.hosts }}
-{{- $hasPort := regexMatch "(^[^:]+|\\]):[0-9]+$" $host }}
-{{- $peers = append $peers (printf "%s:%s%s" $region.name $host (ternary "" ":9091" $hasPort)) }}
+{{- $port := include "lockmgr.portOf" $host }}
+{{- if or (gt (int $port) 65535) (lt (int $port) 1) }}
+{{- fail (printf "regions: %s has no port from 1 to 65535" $host) }}
+{{- end }}
+{{- $address := printf "%s:%s" (trimSuffix (printf ":%s" $port) $host) $port }}
+{{- if has $address $addresses }}
+{{- fail (printf "regions has the host %s twice: name each node once" $address) }}
+{{- end }}
+{{- $addresses = append $addresses $address }}
+{{- $peers = append $peers (printf "%s:%s" $region.name $address) }}
 {{- end }}
 {{- end }}
 {{- join "," $peers }}
+{{- end }}
+
+{{/* The ports under which nodes of other regions are reached. */}}
+{{- define "lockmgr.regionPorts" -}}
+{{- $ports := list "9091" }}
+{{- range .Values.regions }}
+{{- range .hosts }}
+{{- $ports = append $ports (include "lockmgr.portOf" .) }}
+{{- end }}
+{{- end }}
+{{- join "," (uniq $ports) }}
+{{- end }}
+
+{{/* Hosts of other regions that are no names of pods here, where the policy names no addresses outside. */}}
+{{- define "lockmgr.hostsOutside" -}}
+{{- $hosts := list }}
+{{- $policy := .Values.networkPolicy }}
+{{- if and $policy.enabled (not .Values.development) (not $policy.regionCidrs) (not $policy.extraEgress) }}
+{{- range .Values.regions }}
+{{- range .hosts }}
+{{- $port := include "lockmgr.portOf" . }}
+{{- $host := trimSuffix (printf ":%s" $port) . }}
+{{- if not (or (hasSuffix ".svc" $host) (hasSuffix (printf ".svc.%s" $.Values.clusterDomain) $host)) }}
+{{- $hosts = append $hosts $host }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- join ", " $hosts }}
+{{- end }}
+
+{{/* The names of all regions, this one included. */}}
+{{- define "lockmgr.regionNames" -}}
+{{- $names := list .Values.regionId }}
+{{- range .Values.regions }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- join "," (sortAlpha $names) }}
+{{- end }}
+
+{{/* What is for good. On the claims it stands where the API server lets nobody change it. */}}
+{{- define "lockmgr.forGood" -}}
+lockmgr/nodes: {{ include "lockmgr.replicas" . | quote }}
+lockmgr/cluster: {{ .Values.clusterId | quote }}
+lockmgr/region: {{ .Values.regionId | quote }}
+lockmgr/regions: {{ include "lockmgr.regionNames" . | quote }}
+{{- end }}
+
+{{/* What the garbage collector of each thread may use, in MiB; nothing: what node itself finds right. */}}
+{{- define "lockmgr.heapMiB" -}}
+{{- $limit := "" }}
+{{- if not .Values.development }}
+{{- $limit = toString (dig "limits" "memory" "" .Values.resources) }}
+{{- end }}
+{{- $limitMiB := 0 }}
+{{- if regexMatch "^[0-9]+Gi$" $limit }}
+{{- $limitMiB = mul 1024 (trimSuffix "Gi" $limit | int64) }}
+{{- else if regexMatch "^[0-9]+Mi$" $limit }}
+{{- $limitMiB = trimSuffix "Mi" $limit | int64 }}
+{{- end }}
+{{- if not (kindIs "invalid" .Values.maxOldSpaceMiB) }}
+{{- $given := int64 .Values.maxOldSpaceMiB }}
+{{- if and $limitMiB (ge $given $limitMiB) }}
+{{- fail (printf "maxOldSpaceMiB %d is not less than resources.limits.memory %s: the node would be killed before it collects" $given $limit) }}
+{{- end }}
+{{- if $given }}{{ $given }}{{ end }}
+{{- else if $limitMiB }}
+{{- div $limitMiB 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What values must say together, which a schema cannot. */}}
+{{- define "lockmgr.relations" -}}
+{{- $nodes := int (include "lockmgr.replicas" .) }}
+{{- $spared := max 1 (div (sub $nodes 1) 2) }}
+{{- if gt (int .Values.podDisruptionBudget.maxUnavailable) (int $spared) }}
+{{- fail (printf "podDisruptionBudget.maxUnavailable %d would take away the majority of %d nodes: at most %d" (int .Values.podDisruptionBudget.maxUnavailable) $nodes $spared) }}
+{{- end }}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (add 30 .Values.preStopSeconds | int) }}
+{{- fail (printf "terminationGracePeriodSeconds %d leaves less than 30 s after preStopSeconds %d: the node would be killed before it has handed over" (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSeconds)) }}
+{{- end }}
+{{- if eq (int .Values.service.ports.grpc) (int .Values.service.ports.http) }}
+{{- fail "service.ports.grpc and service.ports.http must differ" }}
+{{- end }}
 {{- end }}

@@ -3,7 +3,9 @@
 // definitions; compose files by the reference implementation.
 //
 //	deploy manifests [-crds FILE,FILE] FILE…   prints what is wrong, a line each, and how many objects were good
+//	deploy upgrade FROM TO                     prints what of FROM cannot become what TO says
 //	deploy compose FILE…
+//	deploy json FILE                           prints the objects of a file as a list
 package main
 
 import (
@@ -15,7 +17,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "deploy manifests [-crds FILE,FILE] FILE… | deploy compose FILE…")
+		fmt.Fprintln(os.Stderr, "deploy manifests [-crds FILE,FILE] FILE… | deploy upgrade FROM TO | deploy compose FILE… | deploy json FILE")
 		os.Exit(64)
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
@@ -32,10 +34,14 @@ func main() {
 		for _, file := range flags.Args() {
 			problems = append(problems, checkManifests(file, custom)...)
 		}
+	case "upgrade":
+		problems = checkUpgrade(flags.Arg(0), flags.Arg(1))
 	case "compose":
 		for _, file := range flags.Args() {
 			problems = append(problems, checkCompose(file)...)
 		}
+	case "json":
+		problems = printDocuments(flags.Arg(0))
 	default:
 		fmt.Fprintln(os.Stderr, "no such command:", os.Args[1])
 		os.Exit(64)

@@ -107,6 +107,9 @@ func checkObject(object runtime.Object) field.ErrorList {
 		if object.Spec.ClusterIP != "" { // the API server fills this in first
 			object.Spec.ClusterIPs = []string{object.Spec.ClusterIP}
 		}
+		if object.Spec.Type == core.ServiceTypeLoadBalancer && object.Spec.ExternalTrafficPolicy == core.ServiceExternalTrafficPolicyLocal {
+			object.Spec.HealthCheckNodePort = 30000 // and this
+		}
 		return corevalidation.ValidateServiceCreate(object)
 	case *core.ServiceAccount:
 		return corevalidation.ValidateServiceAccount(object)
