@@ -1,11 +1,12 @@
-// What must hold of the renders beyond being valid: how regions name each other, what an upgrade may change.
+// What must hold of the renders beyond being valid: how regions name each other, how a mesh leads and repeats calls, what an
+// upgrade may change.
 
-import { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Report } from "../interop/report.ts";
 import { root, run } from "../interop/run.ts";
-import { nodesOf, objectsIn, type Rendered, toldOf } from "./objects.ts";
+import { nodesOf, objectsIn, type Rendered, type Route, routeOf, toldOf } from "./objects.ts";
 
 export interface Bench {
   readonly report: Report;
@@ -17,6 +18,8 @@ export interface Bench {
 }
 
 const regions = ["us-east", "us-west", "eu-west"];
+/** What certainly did nothing may be repeated whatever the call was. */
+const harmless = ["connect-failure", "refused-stream"];
 
 /** The objects of a render. */
 async function rendered({ checker, scratch, texts }: Bench, name: string): Promise<readonly Rendered[]> {
@@ -61,6 +64,74 @@ export async function checkRegions(bench: Bench): Promise<void> {
     for (const { kind, metadata, spec } of objects)
       if (kind === "Service" && metadata.name.endsWith("-region")) equal(spec.externalTrafficPolicy, "Local");
   });
+}
+
+export async function checkRouting(bench: Bench): Promise<void> {
+  const names = ["lockmgr-istio-command", "lockmgr-istio three regions", "lockmgr-istio only the gateway"];
+  for (const name of names) {
+    await bench.report.rule(`leads calls where they belong, and repeats what is safe: ${name}`, async () => {
+      const objects = await rendered(bench, name);
+      const services = objects.filter(({ kind }) => kind === "VirtualService");
+      equal(services.length, 1 + objects.filter(({ kind }) => kind === "DestinationRule").length);
+      for (const service of services) checkRetries(service.metadata.name, service.spec.http as readonly Route[]);
+      const main = services.find(({ metadata }) => metadata.name === "lockmgr-istio")?.spec.http as readonly Route[];
+      const standard = name.endsWith("three regions") ? "eu-west" : "us-east";
+      for (const [asked, led] of [
+        ["us-east", "us-east"],
+        ["us-west", "us-west"],
+        ["mars", standard],
+        [undefined, standard],
+      ] as const) {
+        const headers: Readonly<Record<string, string>> = asked === undefined ? {} : { "x-region": asked };
+        for (const [path, port] of [
+          ["/com.geastalt.lock.grpc.LockService/AcquireLock", 9090],
+          ["/lockmgr.v1.LockService/Session", 9090],
+          ["/v1/lock/acquire", 8080],
+        ] as const) {
+          const host = `lockmgr-${led}.lockmgr-${led}.svc.cluster.local`;
+          deepEqual(routeOf(main, { path, port: 80, headers })?.route, [
+            { destination: { host, port: { number: port } } },
+          ]);
+        }
+      }
+    });
+  }
+  await bench.report.rule(
+    "of three nodes, and of five, one that fails can be left alone, and never a majority",
+    async () => {
+      const objects = await rendered(bench, "lockmgr-istio-command");
+      const policies = objects
+        .filter(({ kind }) => kind === "DestinationRule")
+        .map(
+          ({ spec }) => spec.trafficPolicy as { readonly outlierDetection?: { readonly maxEjectionPercent: number } },
+        )
+        .flatMap(({ outlierDetection }) => outlierDetection ?? []);
+      equal(policies.length, 2);
+      // A proxy leaves one more alone only if it is then still within the limit: with 30 %, none of three.
+      for (const { maxEjectionPercent } of policies)
+        for (const nodes of [3, 5]) {
+          const left = Math.floor((maxEjectionPercent / 100) * nodes);
+          ok(left >= 1 && left <= (nodes - 1) / 2, `${left} of ${nodes}`);
+        }
+    },
+  );
+}
+
+function checkRetries(name: string, routes: readonly Route[]): void {
+  const repeated = (path: string, port: number) =>
+    (routeOf(routes, { path, port })?.retries?.retryOn ?? "").split(",").filter((word) => word !== "");
+  const isOfOneNode = name.endsWith("-headless");
+  for (const route of routes) {
+    // Without a word on it, the mesh repeats what may have been done.
+    ok(route.retries !== undefined, `${name}: ${route.name} leaves it to the mesh`);
+    equal(route.retries.attempts, isOfOneNode ? 0 : 3);
+  }
+  if (isOfOneNode) return;
+  deepEqual(repeated("/v1/locks/a:acquire", 8080), harmless);
+  for (const service of ["LockService", "ElectionService"])
+    deepEqual(repeated(`/lockmgr.v1.${service}/X`, 9090), harmless);
+  for (const service of ["com.geastalt.lock.grpc", "lowkey.v1"])
+    deepEqual(repeated(`/${service}.LockService/AcquireLock`, 9090), [...harmless, "unavailable"]);
 }
 
 /** What an API server lets become of a release. */

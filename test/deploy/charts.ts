@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { variables } from "../../src/transport/settings-table.ts";
 import { newReport } from "../interop/report.ts";
 import { root, run } from "../interop/run.ts";
-import { checkRegions, checkUpgrades } from "./chart-rules.ts";
+import { checkRegions, checkRouting, checkUpgrades } from "./chart-rules.ts";
 import { checkInstalling } from "./installing.ts";
 import { asPod } from "./pods.ts";
 import { type Render, refused, renders } from "./renders.ts";
@@ -92,6 +92,7 @@ async function checkCharts(helmProgram: string, checkerProgram: string): Promise
   await checkRules(texts);
   const bench = { report, helm: helmProgram, checker: checkerProgram, scratch, texts };
   await checkRegions(bench);
+  await checkRouting(bench);
   await checkUpgrades(bench);
   await checkInstalling(bench);
   await checkNodes(texts);

@@ -22,6 +22,37 @@ export async function objectsIn(checker: string, file: string): Promise<readonly
   return JSON.parse(stdout) as readonly Rendered[];
 }
 
+export interface Route {
+  readonly name: string;
+  readonly match?: readonly Match[];
+  readonly route: readonly {
+    readonly destination: { readonly host: string; readonly port: { readonly number: number } };
+  }[];
+  readonly retries?: { readonly attempts: number; readonly retryOn?: string };
+  readonly timeout?: string;
+}
+
+interface Match {
+  readonly port?: number;
+  readonly uri?: { readonly prefix: string };
+  readonly headers?: Readonly<Record<string, { readonly exact: string }>>;
+}
+
+export interface Call {
+  readonly path: string;
+  readonly port: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The route that a call takes: the first that matches, as in a proxy. */
+export function routeOf(routes: readonly Route[], { path, port, headers = {} }: Call): Route | undefined {
+  const fits = (match: Match): boolean =>
+    (match.port === undefined || match.port === port) &&
+    (match.uri === undefined || path.startsWith(match.uri.prefix)) &&
+    Object.entries(match.headers ?? {}).every(([name, { exact }]) => headers[name] === exact);
+  return routes.find(({ match }) => match === undefined || match.some(fits));
+}
+
 /** The addresses of the nodes of a release, as other regions must name them. */
 export function nodesOf(objects: readonly Rendered[], namespace: string): readonly string[] {
   const nodes = objects.find(({ kind }) => kind === "StatefulSet");

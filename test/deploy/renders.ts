@@ -103,6 +103,7 @@ export const renders: readonly Render[] = [
     "regions[0].name=us-east",
     "regions[0].namespace=locks",
     "regions[0].release=one",
+    "regions[0].app=lock-service",
   ),
 ];
 

@@ -40,21 +40,65 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $default }}
 {{- end }}
 
-{{/* No timeout at all, which is what Istio does unless told otherwise: calls may wait, and streams have no end. The server ends what
-  has taken too long. */}}
-{{- define "lockmgr-istio.patience" -}}
-retries:
-  attempts: {{ .Values.retries.attempts }}
-  {{- if .Values.retries.attempts }}
-  retryOn: {{ .Values.retries.retryOn }}
+{{/*
+Where calls of a region go, and what of them is repeated: (dict "region" … "root" $ "header" whether the region's name is asked
+for in the header, "name" what the routes are called, "ports" whether callers have chosen a port already).
+
+No timeout at all, which is what Istio does unless told otherwise: calls may wait, and streams have no end. The server ends what
+has taken too long.
+
+`unavailable` may come after something was done. The interfaces of the two earlier systems know a repeated call again by its
+x-request-id, which the proxy repeats with it. The native one has names of requests inside its messages, if at all, where a
+proxy cannot see them: of that, and of JSON, only what certainly did nothing is repeated.
+*/}}
+{{- define "lockmgr-istio.routes" -}}
+{{- $root := .root }}
+{{- $host := include "lockmgr-istio.host" (dict "region" .region "root" $root) }}
+{{- $asked := "" }}
+{{- if .header }}
+{{- $asked = printf "headers: { %s: { exact: %s } }" $root.Values.regionHeader (include "lockmgr-istio.regionName" .region | quote) }}
+{{- end -}}
+- name: {{ .name }}json
+  match:
+    - {{ if .ports }}port: {{ $root.Values.ports.http }}{{ else }}uri: { prefix: /v1/ }{{ end }}
+      {{- with $asked }}
+      {{ . }}
+      {{- end }}
+  route:
+    - destination:
+        host: {{ $host }}
+        port: { number: {{ $root.Values.ports.http }} }
+  {{- include "lockmgr-istio.retries" (dict "root" $root "on" "connect-failure,refused-stream") | nindent 2 }}
+- name: {{ .name }}native
+  match:
+    - uri: { prefix: /lockmgr.v1. }
+      {{- if .ports }}
+      port: {{ $root.Values.ports.grpc }}
+      {{- end }}
+      {{- with $asked }}
+      {{ . }}
+      {{- end }}
+  route:
+    - destination:
+        host: {{ $host }}
+        port: { number: {{ $root.Values.ports.grpc }} }
+  {{- include "lockmgr-istio.retries" (dict "root" $root "on" "connect-failure,refused-stream") | nindent 2 }}
+- name: {{ .name }}grpc
+  {{- if or .ports $asked }}
+  match:
+    - {{ if .ports }}port: {{ $root.Values.ports.grpc }}{{ else }}{{ $asked }}{{ end }}
   {{- end }}
+  route:
+    - destination:
+        host: {{ $host }}
+        port: { number: {{ $root.Values.ports.grpc }} }
+  {{- include "lockmgr-istio.retries" (dict "root" $root "on" $root.Values.retries.retryOn) | nindent 2 }}
 {{- end }}
 
-{{/* JSON over HTTP is repeated only where certainly nothing was done. */}}
-{{- define "lockmgr-istio.httpPatience" -}}
+{{- define "lockmgr-istio.retries" -}}
 retries:
-  attempts: {{ .Values.retries.attempts }}
-  {{- if .Values.retries.attempts }}
-  retryOn: connect-failure,refused-stream
+  attempts: {{ .root.Values.retries.attempts }}
+  {{- if .root.Values.retries.attempts }}
+  retryOn: {{ .on }}
   {{- end }}
 {{- end }}
