@@ -19,7 +19,7 @@ export const leaseMutants: readonly Mutant[] = [
     file: "actors/lease/renewals.ts",
     search: 'queries.length === 0 ? [] : [send("raft", { type: "read", queries })];',
     replace:
-      'queries.length === 0 ? [] : tell(queries.map(({ requestId, lease }: any) => ({ requestId, answer: { type: "leaseUnknown", lease } })));',
+      'queries.length === 0 ? [] : tell(state, queries.map(({ requestId, lease }: any) => ({ requestId, answer: { type: "leaseUnknown", lease } })));',
     hunt: { by: "unknownToTheOld", seeds: 5, says: /no lease is denied early|a renewal waits for a round/ },
   },
   {
