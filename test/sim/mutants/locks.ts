@@ -162,7 +162,7 @@ export const lockMutants: readonly Mutant[] = [
     file: "actors/gateway/answering.ts",
     search: "if (caller.since > answered) late.push(caller);\n    else tell(",
     replace: "tell(",
-    hunt: { by: "seeds", seeds: 60, says: /no lease ends early/ },
+    hunt: { by: "joinedLate", seeds: 3, says: /no lease ends early/ },
   },
   {
     name: "retry-under-new-id",

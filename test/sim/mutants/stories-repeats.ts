@@ -2,7 +2,8 @@
 // well with the service as it ships, and end badly with the mutants that are named for it.
 
 import { millis, type NodeId } from "../../../src/actors/scalars.ts";
-import { askToHandOver, type Cluster, crash, diskOf, goOn, start, stop, type Watching } from "../cluster.ts";
+import { askToHandOver, type Cluster, crash, diskOf, start, type Watching } from "../cluster.ts";
+import { slowDown } from "../network.ts";
 import { calmPlan } from "../plan.ts";
 import {
   type Asked,
@@ -61,20 +62,26 @@ function repeatNearTheEnd(operation: Parameters<typeof request>[2]) {
 export const acquireRepeated = repeatNearTheEnd(acquire("job", "alice", 1000));
 export const openingRepeated = repeatNearTheEnd({ type: "openLease", owner: "alice", ttl: millis(1000) });
 
-/** An answer waits for the gateway, which stands still; so does the repeat of the request, by way of another node. */
+/** The answer to a request is long on its way to the node that sent it on. Meanwhile the same comes there once more, from a client that
+ *  has lost his connection: what is granted to him must not be older than his call. */
 export function joinedLate(seed: number, watching: Watching = {}): void {
   const { node } = calmPlan(seed);
-  const cluster = begin(seed, { node: { ...node, retryMs: millis(5000) } }, watching);
+  const cluster = begin(seed, { node: { ...node, retryMs: millis(10_000) } }, watching);
   const leader = leaderOf(cluster);
-  setBudget(cluster, 300);
-  const before = cluster.ledger.committed.length;
-  const asked = send(cluster, alice, { operation: acquire("job", "alice", 2000), at: leader });
-  awaitThat(cluster, "it is committed", 2000, () => cluster.ledger.committed.length > before);
-  stop(cluster, leader, ["clients", "gateway"]);
-  setBudget(cluster, 3000);
-  pass(cluster, 1500);
-  goOn(cluster, leader, ["clients", "gateway"]);
-  answerTo(cluster, asked);
+  const [far] = othersThan(cluster, leader) as [NodeId];
+  slowDown(cluster.network, leader, far, 1500);
+  // It misses its leader, and finds it again.
+  pass(cluster, 4000);
+  check(leaderOf(cluster) === leader, "nobody disturbs a leader that serves", () => leader);
+  setBudget(cluster, 10_000);
+  const operation = acquire("job", "alice", 2000);
+  const first = send(cluster, alice, { operation, at: far });
+  pass(cluster, 1400);
+  const second = send(cluster, alice, { operation, at: far, repeats: first.request });
+  for (const asked of [first, second]) {
+    const answer = answerTo(cluster, asked);
+    check(answer?.type === "granted", "who joins a request is answered", () => JSON.stringify(answer));
+  }
   pass(cluster, 3000);
 }
 
