@@ -294,6 +294,17 @@ export function breakConnections(crowd: Crowd, node: NodeId): void {
   }
 }
 
+/** Whether the process that was asked knows of a call and will be heard when it answers. */
+export const isConnected = ({ nodes }: Crowd, { attempt: made, epoch, isLost }: OpenCall): boolean =>
+  !isLost && epoch !== null && nodes.get(made.node)?.epoch === epoch;
+
+/** Clients notice which connections are dead, however long they would have waited. */
+export function noticeBroken(crowd: Crowd): void {
+  for (const [call, open] of crowd.calls) {
+    if (!isConnected(crowd, open)) scheduleIn(crowd.timetable, travel(crowd), () => failed(crowd, call));
+  }
+}
+
 export const describe = (request: Request | undefined): string =>
   JSON.stringify({ ...request, client: request?.client.name }, (key, value) =>
     key === "attempts" ? value.slice(-3) : value,

@@ -1,17 +1,20 @@
 // The liveness mode: things go wrong, everything is healed, and from that moment on clocks are watched. Whoever waits must be
 // served, and what nobody renews must become free, within bounds that follow from the settings; then things go wrong again.
-// In the meantime clients begin nothing new, so that all of them count as dead once they have been answered.
+// In the meantime clients begin nothing new, so that all of them count as dead once they have been answered; but for those who
+// wait in queues (queues/served.ts), who live until they have been served.
 
 import type { Answer } from "../../src/actors/operations.ts";
 import type { NodeId } from "../../src/actors/scalars.ts";
-import { ask, type Client, describe, type Request } from "./clients.ts";
+import { ask, type Client, describe, noticeBroken, type Request } from "./clients.ts";
 import type { Cluster } from "./cluster.ts";
 import { unleash } from "./faults.ts";
 import type { Plan } from "./plan.ts";
+import { type Bounds, requireNoLeases, requireTurns } from "./queues/served.ts";
+import { graceMax } from "./queues/workload.ts";
 import { runUntil } from "./schedule.ts";
 import type { Run } from "./simulation.ts";
 import { check } from "./witness.ts";
-import { beginWork, lockName } from "./workload.ts";
+import { beginWork, lockName, type Work } from "./workload.ts";
 
 const inspector: Client = { name: "inspector", clockRate: 1 };
 
@@ -27,10 +30,29 @@ export const servedWithin = (plan: Plan): number =>
 export const freeWithin = (plan: Plan): number =>
   plan.workload.ttlMax * (1 + plan.cluster.clockRateErrorMax) + plan.cluster.clockAllowanceMs + restMs(plan);
 
+/** What waits in queues is sent again so many times less often than what is unanswered. */
+const patience = 10;
+
+function boundsOf(plan: Plan, healedAt: number): Bounds {
+  const { electionMsMax, retryMs } = plan.node;
+  const rest = restMs(plan);
+  const elected = healedAt + 2 * electionMsMax + rest;
+  const { delayMax = 0, holdMax = 0 } = plan.queues ?? {};
+  // A lock is lost when a lease ends, or when it was to be yielded; and then its delay begins.
+  const lost = healedAt + servedWithin(plan) + Math.max(freeWithin(plan), graceMax + rest);
+  return {
+    elected,
+    linked: elected + patience * retryMs + rest,
+    deadGone: lost + delayMax * (1 + plan.cluster.clockRateErrorMax) + rest,
+    turnMs: holdMax + rest,
+    restMs: rest,
+  };
+}
+
 /** Heals as often as the plan says, and lets things go wrong before each time. */
 export function healAgainAndAgain(run: Run): void {
   const { cluster } = run;
-  const { plan, timetable, crowd } = cluster;
+  const { plan, timetable, crowd, reference } = cluster;
   const unanswered: Request[] = [];
   for (let round = 1; round <= plan.heals; round += 1) {
     crowd.isSilent = false;
@@ -39,27 +61,38 @@ export function healAgainAndAgain(run: Run): void {
     const healedAt = timetable.now + plan.faultyMs;
     unleash(cluster, healedAt, run);
     runUntil(timetable, healedAt);
-    work.isOver = true;
+    work.isClosing = true;
     crowd.isSilent = true;
+    noticeBroken(crowd);
     run.onSettled = (request: Request, answer: Answer | null) => {
       if (answer === null && request.requestId !== null) unanswered.push(request);
     };
-    requireServed(cluster, healedAt, unanswered);
+    requireAnswered(run, work, { healedAt, unanswered });
+    const bounds = boundsOf(plan, healedAt);
+    if (reference !== null) requireTurns(cluster, reference, work, bounds);
+    work.isOver = true;
+    requireAnswered(run, work, { healedAt: timetable.now, unanswered });
     run.onSettled = null;
-    const elected = healedAt + 2 * plan.node.electionMsMax + restMs(plan);
-    runUntil(timetable, Math.max(timetable.now, elected) + freeWithin(plan));
+    runUntil(timetable, Math.max(timetable.now, bounds.elected) + freeWithin(plan));
+    if (reference !== null) requireNoLeases(reference);
     for (let at = 0; at < plan.workload.locks; at += 1) requireFree(cluster, at);
   }
 }
 
-function requireServed(cluster: Cluster, healedAt: number, unanswered: readonly Request[]): void {
-  const { timetable, crowd, plan } = cluster;
+/** Whoever has asked for something is answered, unless he waits in a queue. */
+function requireAnswered(
+  { cluster, open }: Run,
+  work: Work,
+  { healedAt, unanswered }: { healedAt: number; unanswered: readonly Request[] },
+): void {
+  const { timetable, plan } = cluster;
   const span = servedWithin(plan);
-  const isServed = runUntil(timetable, healedAt + span, () => crowd.open === 0);
+  const isDue = (request: Request): boolean => request.askedAt <= healedAt && !work.waiting.has(request);
+  const isServed = runUntil(timetable, healedAt + span, () => ![...open].some(isDue));
   check(
     isServed && unanswered.length === 0,
     "whoever waits when everything is healed is served soon",
-    () => `${crowd.open} still wait after ${span} ms; without an answer: ${describe(unanswered[0])}`,
+    () => `after ${span} ms: ${[...open].filter(isDue).concat(unanswered).map(describe).join(" ")}`,
   );
 }
 

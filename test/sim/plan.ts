@@ -4,7 +4,7 @@
 import { millis } from "../../src/actors/scalars.ts";
 import type { Manners } from "./clients.ts";
 import type { Copying } from "./copy.ts";
-import { allDeeds, allFaults, allTraps, brisk, calmPlan, type Plan, type QueueWork } from "./plan-shape.ts";
+import { allDeeds, allFaults, allTraps, brisk, calmPlan, type Fault, type Plan, type QueueWork } from "./plan-shape.ts";
 import { createRandom, type Random } from "./random.ts";
 import { rivalries } from "./rivalries.ts";
 
@@ -36,6 +36,39 @@ export function wildClockPlan(seed: number): Plan {
 /** Everything goes wrong for a while and is healed, again and again: what must be well then must be so soon. Wires are quick,
  *  so that elections are not split three times in a row; see liveness.ts for the bounds. */
 export function livenessPlan(seed: number): Plan {
+  const plan = livenessWithoutQueues(seed);
+  const random = createRandom(seed, "liveness of queues");
+  return random.chance(0.5) ? plan : livenessOfQueues(plan, random);
+}
+
+/** What a leader mostly outlives; and what has it stop proposing, and then go on. */
+const lasting: readonly Fault[] = ["badWeather", "unreachable", "slowLink", "slowDisk", "stall", "clockRate"];
+const inVain: readonly Fault[] = ["handOver", "handOver", "badWeather", "badWeather", "oneWay", "unreachable"];
+
+/** The same where most wait: for longer than it may take until they are served. What was asked is remembered for as long as a
+ *  client may repeat it; else a late repeat would be granted what its client knows nothing of and never gives back. */
+function livenessOfQueues(plan: Plan, random: Random): Plan {
+  const workload = { ...plan.workload, stateless: 1, leased: 1, repeating: 0, watching: 1 };
+  const queues = {
+    ...drawQueues({ ...plan, workload }, random),
+    waitMax: random.pick([10_000, 100_000, 100_000]),
+    holdMax: random.pick([10, 100, 300]),
+    vanishChance: random.pick([0.05, 0.15]),
+  };
+  return {
+    ...plan,
+    kind: "liveness of queues",
+    // In two of three seeds most leaders last, or hand over in vain: then nothing but patience brings back what was lost.
+    faults: random.pick([plan.faults, lasting, inVain]),
+    cluster: { ...plan.cluster, requestsRemembered: 5000 },
+    manners: { ...plan.manners, echoMax: Math.min(plan.manners.echoMax, 3000) },
+    node: roomy(plan),
+    workload,
+    queues,
+  };
+}
+
+function livenessWithoutQueues(seed: number): Plan {
   const drawn = drawPlan(seed);
   const random = createRandom(seed, "liveness");
   const brief = { delayMax: 3, tailMax: 100, detectMax: 50 };

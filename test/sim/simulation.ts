@@ -46,6 +46,8 @@ export interface Run {
   readonly answers: Map<string, number>;
   readonly struck: Nemesis["struck"];
   readonly coverage: Nemesis["coverage"];
+  /** What has been asked and has not ended. */
+  readonly open: Set<Request>;
   /** Hears of every request that ends. */
   onSettled: ((request: Request, answer: Answer | null) => void) | null;
 }
@@ -53,13 +55,18 @@ export interface Run {
 /** Runs the plan of a seed, or another. Never throws: a broken rule is in the report. */
 export function simulate(seed: number, options: Watching & { plan?: Plan } = {}): Report {
   const plan = options.plan ?? planOf(seed);
-  const settled = (request: Request, answer: Answer | null): void => run.onSettled?.(request, answer);
-  const listener = { asked: () => undefined, attempted: () => undefined, settled };
+  const open = new Set<Request>();
+  const settled = (request: Request, answer: Answer | null): void => {
+    open.delete(request);
+    run.onSettled?.(request, answer);
+  };
+  const asked = (request: Request): void => void open.add(request);
+  const listener = { asked, attempted: () => undefined, settled };
   const cluster = createCluster(plan, {
     ...options,
     clientWitnesses: [...(options.clientWitnesses ?? []), listener],
   });
-  const run: Run = { cluster, answers: new Map(), struck: new Map(), coverage: new Map(), onSettled: null };
+  const run: Run = { cluster, answers: new Map(), struck: new Map(), coverage: new Map(), open, onSettled: null };
   let violation: Error | null = null;
   try {
     startAll(cluster);

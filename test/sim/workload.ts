@@ -18,6 +18,11 @@ export interface Work {
   readonly random: Random;
   /** Set at the end: clients begin nothing new and renew nothing. */
   isOver: boolean;
+  /** Set before that by whoever wants to see all served: those in queues begin nothing new, but renew what they have, wait for what
+   *  they have asked for and give it back; the others are as good as dead. */
+  isClosing: boolean;
+  /** What has been asked for that may have to wait, and is not answered. */
+  readonly waiting: Set<Request>;
   /** How many answers of each kind were given: a run in which nothing happens proves nothing. */
   readonly answers: Map<string, number>;
 }
@@ -29,7 +34,7 @@ export function beginWork(cluster: Cluster, shift = 0, answers: Work["answers"] 
   const { crowd, beliefs, plan } = cluster;
   const random = createRandom(plan.seed, shift === 0 ? "workload" : `workload ${shift}`);
   const { workload, clockError } = plan;
-  const work: Work = { crowd, beliefs, workload, random, isOver: false, answers };
+  const work: Work = { crowd, beliefs, workload, random, isOver: false, isClosing: false, waiting: new Set(), answers };
   const begin = (kind: string, count: number, live: (work: Work, client: Client) => void): void => {
     for (let at = 1; at <= count; at += 1) {
       const error = plan.clocksAtBound ? -clockError : random.between(-clockError, clockError);
@@ -60,7 +65,7 @@ function want(work: Work, client: Client, operation: Operation, settled: Settled
 
 function later(work: Work, span: number, act: () => void): void {
   scheduleIn(work.crowd.timetable, span, () => {
-    if (!work.isOver) act();
+    if (!work.isOver && !work.isClosing) act();
   });
 }
 

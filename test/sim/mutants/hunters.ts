@@ -2,7 +2,7 @@
 // the service as it ships, too, and find nothing there.
 
 import type { Watching } from "../cluster.ts";
-import { type Plan, planOf, queuePlan, stormyPlan } from "../plan.ts";
+import { livenessPlan, type Plan, planOf, queuePlan, stormyPlan } from "../plan.ts";
 import { rivalRegions } from "../regions/plan.ts";
 import { simulateRegions } from "../regions/simulation.ts";
 import { leaderCutOff, leaderPaused } from "../scenarios.ts";
@@ -51,7 +51,7 @@ export const stories = {
   ...queues,
 } as const;
 
-export type HunterName = "seeds" | "storm" | "queues" | "regions" | "rivalRegions" | keyof typeof stories;
+export type HunterName = "seeds" | "storm" | "queues" | "liveness" | "regions" | "rivalRegions" | keyof typeof stories;
 
 export function hunterNamed(name: HunterName): Hunter {
   switch (name) {
@@ -61,6 +61,8 @@ export function hunterNamed(name: HunterName): Hunter {
       return ofPlans(stormyPlan);
     case "queues":
       return ofPlans(queuePlan);
+    case "liveness":
+      return ofPlans(livenessPlan);
     case "regions":
       return (seed) => simulateRegions(seed).violation?.message ?? null;
     case "rivalRegions":

@@ -259,6 +259,15 @@ export const queueMutants: readonly Mutant[] = [
     hunt: { by: "leaderDiesOverWaiters", seeds: 1, says: /is told within/ },
   },
   {
+    name: "waiting-not-sent-again",
+    bug: "a gateway hardly ever sends again what waits with a leader who lasts",
+    breaks: "whoever waits is told of his grant, whatever was lost on the way",
+    file: "actors/gateway/waiting.ts",
+    search: "const patience = 10;",
+    replace: "const patience = 1000;",
+    hunt: { by: "liveness", seeds: 10, says: /is told soon how it ended|is served in his turn/ },
+  },
+  {
     name: "waiting-is-the-answer",
     bug: "a gateway takes the notice that a request waits for the answer to it",
     breaks: "to wait is not the last word",

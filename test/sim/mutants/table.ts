@@ -15,6 +15,7 @@ const byOf: Readonly<Record<string, string>> = {
   seeds: "drawn plans",
   storm: "storm of elections",
   queues: "plans with queues",
+  liveness: "liveness mode",
 };
 
 /** A contract without its folder and ending. */

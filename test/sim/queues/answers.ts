@@ -3,7 +3,7 @@
 import type { Answer, LockView } from "../../../src/actors/operations.ts";
 import type { FencingToken } from "../../../src/actors/scalars.ts";
 import type { ClientWitness, Crowd, Request } from "../clients.ts";
-import { describe } from "../clients.ts";
+import { describe, isConnected } from "../clients.ts";
 import type { Moment } from "../schedule.ts";
 import { check } from "../witness.ts";
 import { holderText, type Reference, type Version, versionsBetween } from "./reference.ts";
@@ -138,14 +138,14 @@ export const knownOf = ({ granted, ended }: Reference) => ({
 
 /** While all is well nobody whose node knows of him waits on after his waiting has ended: `soon` is enough to be sent anew to
  *  whoever leads now, and to be answered. */
-export function judgeHearing({ fates, timetable }: Reference, { calls, nodes }: Crowd, soon: number): void {
-  for (const { request, attempt, epoch, isLost } of calls.values()) {
+export function judgeHearing({ fates, timetable }: Reference, crowd: Crowd, soon: number): void {
+  for (const call of crowd.calls.values()) {
+    const { request, attempt } = call;
     const { requestId, operation } = request;
-    if (operation.type !== "acquireAll" || requestId === null || isLost) continue;
+    if (operation.type !== "acquireAll" || requestId === null || !isConnected(crowd, call)) continue;
     const end = fates.get(requestId)?.at(-1);
-    const isKnown = epoch !== null && nodes.get(attempt.node)?.epoch === epoch && attempt.sentAt < (end?.at ?? 0);
     check(
-      !isKnown || end === undefined || timetable.now - end.at < soon,
+      end === undefined || attempt.sentAt >= end.at || timetable.now - end.at < soon,
       "whoever has waited is told soon how it ended",
       () => `${describe(request)}: ${JSON.stringify(end)}, at ${timetable.now} ${attempt.node} has not told him`,
     );

@@ -73,15 +73,20 @@ function want(
   { operation, repeats }: { operation: Operation; repeats?: Request },
   settled: Settled,
 ): Request {
-  return ask(work.crowd, client, { operation, ...(repeats === undefined ? {} : { repeats }) }, (answer, attempt) => {
+  const wish = { operation, ...(repeats === undefined ? {} : { repeats }) };
+  const request = ask(work.crowd, client, wish, (answer, attempt) => {
+    work.waiting.delete(request);
     bump(work, `${operation.type}: ${answer?.type ?? "unknown"}`);
     settled(answer, attempt);
   });
+  if (operation.type === "acquireAll") work.waiting.add(request);
+  return request;
 }
 
 // A lease, and two who work under it.
 
 function open(queueing: Queueing, client: Client): void {
+  if (queueing.work.isClosing) return;
   const ttl = Math.round(queueing.random.between(queueing.ttlMin, queueing.ttlMax));
   const operation: Operation = { type: "openLease", owner: client.name, ttl: millis(ttl), metadata: "somewhere" };
   want(queueing, client, { operation }, (answer) => {
@@ -108,7 +113,8 @@ function renew(queueing: Queueing, tenant: Tenant): void {
 
 /** Takes something, until the lease is lost. Whoever works in the first context begins anew with another lease. */
 function toil(queueing: Queueing, tenant: Tenant, context: string): void {
-  const { random, queues } = queueing;
+  const { random, queues, work } = queueing;
+  if (work.isClosing) return;
   if (!tenant.isLost && random.chance(queues.vanishChance)) leave(queueing, tenant);
   if (tenant.isLost) {
     if (context === "") think(queueing, () => open(queueing, tenant.client));
@@ -131,6 +137,9 @@ interface Task {
   readonly done: () => void;
 }
 
+/** How late somebody who waits thinks better of it, or dies, if he does. Milliseconds. */
+const resolveMax = 10_001;
+
 function take(queueing: Queueing, tenant: Tenant, task: Task): void {
   const { random, queues } = queueing;
   const { client } = tenant;
@@ -144,7 +153,7 @@ function take(queueing: Queueing, tenant: Tenant, task: Task): void {
   });
   if (operation.wait === 0) return;
   if (random.chance(queues.cancelChance)) {
-    later(queueing, random.between(0, operation.wait), () => {
+    later(queueing, random.between(0, Math.min(operation.wait, resolveMax)), () => {
       const { requestId } = request;
       if (isEnded || requestId === null) return;
       const cancel: Operation = { type: "cancel", request: requestId, lease: tenant.lease };
@@ -153,8 +162,8 @@ function take(queueing: Queueing, tenant: Tenant, task: Task): void {
   }
   // Dies while it waits.
   if (random.chance(queues.vanishChance)) {
-    later(queueing, random.between(0, operation.wait), () => {
-      if (!isEnded) leave(queueing, tenant);
+    later(queueing, random.between(0, Math.min(operation.wait, resolveMax)), () => {
+      if (!isEnded && !queueing.work.isClosing) leave(queueing, tenant);
     });
   }
 }
@@ -198,7 +207,7 @@ function hold(
   tenant: Tenant,
   task: Task & { readonly token: FencingToken; readonly operation: AcquireAll },
 ): void {
-  const { random, queues } = queueing;
+  const { random, queues, work } = queueing;
   const { token, operation } = task;
   const release = (): void => {
     const lease = "lease" in operation.under ? operation.under.lease : null;
@@ -207,7 +216,7 @@ function hold(
   };
   if (random.chance(0.1)) proclaim(queueing, tenant, { token, lock: operation.demands[0]?.lock ?? "" });
   // Asks for more while it holds this: so circles come about.
-  if (task.held < 2 && random.chance(queues.moreChance)) {
+  if (!work.isClosing && task.held < 2 && random.chance(queues.moreChance)) {
     return take(queueing, tenant, { context: task.context, held: task.held + 1, done: release });
   }
   later(queueing, random.between(0, queues.holdMax), release);
@@ -224,11 +233,15 @@ function proclaim(
 
 // Those who rule, and those who look.
 
+/** The longest that a holder is given who is asked to yield. Milliseconds. */
+export const graceMax = 1000;
+
 function rule(queueing: Queueing, client: Client): void {
+  if (queueing.work.isClosing) return;
   const { random } = queueing;
   const lock = lockName(queueing);
   const reason = "it must be";
-  const grace = millis(Math.round(random.between(0, 1000)));
+  const grace = millis(Math.round(random.between(0, graceMax)));
   const operation: Operation = random.chance(0.3)
     ? { type: "forceRelease", lock, token: null, reason }
     : { type: "askYield", lock, token: null, reason, grace, force: random.chance(0.5) };
@@ -238,6 +251,7 @@ function rule(queueing: Queueing, client: Client): void {
 }
 
 function look(queueing: Queueing, client: Client): void {
+  if (queueing.work.isClosing) return;
   const { random } = queueing;
   const lock = lockName(queueing);
   const looks: readonly Look[] = [
