@@ -26,6 +26,9 @@ export function stormyPlan(seed: number): Plan {
   };
 }
 
+/** Three nodes, clients at work, and nothing goes wrong: by this the speed of the simulator is measured. */
+export const peacefulPlan = (seed: number): Plan => ({ ...calmPlan(seed), copying: copyingOf(seed) });
+
 /** Clocks outside the bound: they may run at any rate, and stand still. Only tokens are promised then. */
 export function wildClockPlan(seed: number): Plan {
   const drawn = drawPlan(seed);

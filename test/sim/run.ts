@@ -2,7 +2,7 @@
 // simulator replaces by models, and runs seeds on all cores; `--only` chooses among the three. `--seed 8741 --trace` replays
 // one seed, `--story NAME` one story. `--mode storm` has elections that never end, `--mode clocks` clocks that are wrong beyond
 // all bounds, `--mode liveness` heals again and again, `--mode queues` has most clients wait, `--mode regions` has several
-// regions; `--plan` shows what was drawn. Exits with 1 if anything failed; what fails early keeps the rest from being run.
+// regions, `--mode calm` no faults; `--plan` shows what was drawn. Exits with 1 if anything failed; what fails early keeps the rest from being run.
 
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";

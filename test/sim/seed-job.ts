@@ -1,12 +1,12 @@
 // One job of the pool: some seeds, one after another, and what came of them in numbers.
 
-import { livenessPlan, type Plan, planOf, queuePlan, stormyPlan, wildClockPlan } from "./plan.ts";
+import { livenessPlan, type Plan, peacefulPlan, planOf, queuePlan, stormyPlan, wildClockPlan } from "./plan.ts";
 import { type RegionPlan, regionPlanOf, rivalRegions } from "./regions/plan.ts";
 import { simulateRegions } from "./regions/simulation.ts";
 import { type Report, simulate } from "./simulation.ts";
 
 /** Which plans are drawn: of one region, or of several; with `all` every fifth seed is of several. */
-export const modes = ["all", "storm", "clocks", "liveness", "queues", "regions"] as const;
+export const modes = ["all", "storm", "clocks", "liveness", "queues", "regions", "calm"] as const;
 export type Mode = (typeof modes)[number];
 
 type OfOne = Exclude<Mode, "regions">;
@@ -17,6 +17,7 @@ const planners: Readonly<Record<OfOne, (seed: number) => Plan>> = {
   clocks: wildClockPlan,
   liveness: livenessPlan,
   queues: queuePlan,
+  calm: peacefulPlan,
 };
 
 /** The plan of a seed that is of several regions; null if it is of one. */
