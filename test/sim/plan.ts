@@ -100,6 +100,19 @@ export function planOf(seed: number): Plan {
   return { ...plan, kind: `${plan.kind} and queues`, node: roomy(plan), queues: drawQueues(plan, random) };
 }
 
+/** The same, with such clients only whose every lock has a history that can be searched for an order: those who take one lock
+ *  under a lease of its own, and those who look. A repeat that comes after its request was forgotten is a request of its own,
+ *  which no history knows; so what was asked is remembered for long. */
+export function recordedPlan(seed: number): Plan {
+  const plan = planWithoutQueues(seed);
+  return {
+    ...plan,
+    kind: `${plan.kind}, recorded`,
+    cluster: { ...plan.cluster, requestsRemembered: 5000 },
+    workload: { ...plan.workload, stateless: 5, leased: 0, repeating: 0, watching: 2 },
+  };
+}
+
 /** The same, always with queues, and hardly anybody else. */
 export function queuePlan(seed: number): Plan {
   const random = createRandom(seed, "queues");

@@ -1,16 +1,29 @@
 // The simulator from the command line: `npm run sim -- --seeds 1000 --from 1` tells the stories, holds the contracts of what the
 // simulator replaces by models, and runs seeds on all cores; `--only` chooses among the three. `--seed 8741 --trace` replays
-// one seed, `--story NAME` one story. `--mode storm` has elections that never end, `--mode clocks` clocks that are wrong beyond
+// one seed, `--history FILE` writes what its clients did and saw, `--story NAME` tells one story. `--mode storm` has elections that never end, `--mode clocks` clocks that are wrong beyond
 // all bounds, `--mode liveness` heals again and again, `--mode queues` has most clients wait, `--mode regions` has several
 // regions, `--mode calm` no faults; `--plan` shows what was drawn. Exits with 1 if anything failed; what fails early keeps the rest from being run.
 
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Piscina } from "piscina";
+import { writeHistory } from "../cluster/history.ts";
 import { holdContracts } from "./contracts/hold.ts";
 import { type StoryName, storyNames, type Told } from "./mutants/story-job.ts";
 import { conclusion, explain, explainContract, explainStory, progress } from "./report.ts";
-import { addReport, addSum, type Mode, modes, noSum, planFor, runSeed, type Sum } from "./seed-job.ts";
+import {
+  addReport,
+  addSum,
+  type Looking,
+  type Mode,
+  modes,
+  noSum,
+  planFor,
+  runRecorded,
+  runSeed,
+  type Sum,
+} from "./seed-job.ts";
+import type { Report } from "./simulation.ts";
 
 const progressMs = 5000;
 /** After so many failures there is enough to look at. */
@@ -42,6 +55,7 @@ function readOptions() {
       only: { type: "string" },
       "skip-contracts": { type: "boolean", default: false },
       story: { type: "string" },
+      history: { type: "string" },
     },
   });
   const mode = modes.find((one) => one === (values.storm ? "storm" : values.mode));
@@ -60,15 +74,17 @@ function readOptions() {
     workers: number(values.workers),
     trace: values.trace,
     plan: values.plan,
+    history: values.history ?? null,
   };
   const isRight =
     mode !== undefined &&
     story !== undefined &&
     wanted.every((stage) => stages.some((one) => one === stage)) &&
+    (options.history === null || (options.seed !== null && mode === "all")) &&
     Object.values(options).every((value) => !Number.isNaN(value));
   if (isRight && options.workers > 0) return options;
   console.error(`--seed, --seeds, --from, --lines and --workers are numbers; --mode is one of ${modes.join(", ")};
---only is some of ${stages.join(",")}; --story is one of ${storyNames.join(", ")}`);
+--history FILE goes with --seed; --only is some of ${stages.join(",")}; --story is one of ${storyNames.join(", ")}`);
   process.exit(64);
 }
 
@@ -76,9 +92,17 @@ type Options = ReturnType<typeof readOptions>;
 
 const secondsSince = (begun: bigint): number => Number(process.hrtime.bigint() - begun) / 1e9;
 
-function runOne({ mode, lines, trace, plan: showsPlan }: Options, seed: number): Sum {
+/** Writes down what the clients of a seed did and saw, as JSON lines. */
+function runAndWrite(seed: number, looking: Looking, file: string): Report {
+  const { report, history } = runRecorded(seed, looking);
+  writeHistory(history, file);
+  return report;
+}
+
+function runOne({ mode, lines, trace, plan: showsPlan, history: file }: Options, seed: number): Sum {
   if (showsPlan) console.log(JSON.stringify(planFor(mode, seed), null, 1));
-  const report = runSeed(mode, seed, { traceLines: lines, ...(trace ? { print: console.log } : {}) });
+  const looking = { traceLines: lines, ...(trace ? { print: console.log } : {}) };
+  const report = file === null ? runSeed(mode, seed, looking) : runAndWrite(seed, looking, file);
   const sum = noSum();
   addReport(sum, report);
   for (const failure of sum.failures) console.log(explain(trace ? { ...failure, trace: [] } : failure, mode));
