@@ -20,6 +20,8 @@ export type Wish =
   | { readonly type: "propose" }
   | { readonly type: "read" }
   | { readonly type: "acquire"; readonly lock: string; readonly request: string }
+  /** Waits for a lock in its queue, under the lease that was opened. */
+  | { readonly type: "wait"; readonly lock: string; readonly request: string }
   | { readonly type: "open" }
   | { readonly type: "renew" }
   | { readonly type: "release"; readonly lock: string }
@@ -45,12 +47,15 @@ export function nextWish(script: Script, client: ClientState): Wish | null {
 
 /** Whether the wish makes sense yet: who holds nothing has nothing to release. */
 export function canAsk(wish: Wish, client: ClientState): boolean {
+  if (wish.type === "wait") return client.lease !== null;
   if (wish.type === "renew") return client.lease !== null || client.holds.length > 0;
   if (wish.type === "release") return client.holds.some(({ lock, releasing }) => lock === wish.lock && !releasing);
   return true;
 }
 
 const budget = millis(1_000_000);
+/** Longer than anything that is explored. */
+const wait = millis(100_000);
 
 function operationOf(wish: Wish, { name }: Script, client: ClientState, { ttl }: Spans): Operation | null {
   switch (wish.type) {
@@ -61,6 +66,19 @@ function operationOf(wish: Wish, { name }: Script, client: ClientState, { ttl }:
       const under = client.lease === null ? { ttl: millis(ttl) } : { lease: leaseId(client.lease.id) };
       return { type: "acquire", lock: wish.lock, owner: name, under, askedAt: wallTime(0) };
     }
+    case "wait":
+      return {
+        type: "acquireAll",
+        demands: [{ lock: wish.lock, mode: "exclusive", permits: 1, limit: 0 }],
+        owner: name,
+        under: { lease: leaseId(client.lease?.id ?? 0) },
+        context: "",
+        wait,
+        priority: 0,
+        delay: millis(0),
+        metadata: "",
+        askedAt: wallTime(0),
+      };
     case "open":
       return { type: "openLease", owner: name, ttl: millis(ttl) };
     case "renew":
@@ -90,7 +108,7 @@ export function ask(
   const client = history.clients[at] as ClientState;
   const wish = script.wishes[client.next] as Wish;
   const call = at * 100 + client.next;
-  const id = requestId("request" in wish ? `${script.name}-${wish.request}` : `${script.name}-${client.next}`);
+  const id = requestId("request" in wish ? `${script.name}-${wish.request}` : `${script.name}:${client.next}`);
   const waiting = {
     call,
     node,
@@ -197,7 +215,7 @@ function renewed(
 function granted(history: History, heard: Heard, grant: { token: number; lease: number; until: number }): History {
   const { at, client, wish, now } = heard;
   const { waiting } = client;
-  if (wish.type !== "acquire" || waiting?.requestId == null) return history;
+  if ((wish.type !== "acquire" && wish.type !== "wait") || waiting?.requestId == null) return history;
   const { token, lease } = grant;
   const former = history.granted[waiting.requestId];
   check(

@@ -149,6 +149,23 @@ export const configurations: readonly Configuration[] = [
     bounds: { ...nothing, timeouts: 1, terms: 2 },
   },
   {
+    name: "waiting",
+    about: "a client of a follower waits for the lock that one of the leader gives back, and another leader is elected",
+    actors: whole,
+    scripts: [
+      { name: "a", at: [n1], wishes: [acquire, { type: "release", lock: "l" }] },
+      { name: "b", at: [n2], wishes: [{ type: "open" }, { type: "wait", lock: "l", request: "1" }] },
+    ],
+    prelude: [
+      ...electFirst,
+      { do: "ask", client: 0 },
+      { do: "settle", among: all },
+      { do: "ask", client: 1 },
+      { do: "settle", among: all },
+    ],
+    bounds: { ...nothing, timeouts: 1, terms: 2 },
+  },
+  {
     name: "leases",
     about: "a lease is renewed and runs out, under one leader and the next",
     actors: whole,

@@ -23,6 +23,7 @@ const samples: readonly { name: string; bounds?: Partial<Bounds>; states: number
   { name: "figure-8", bounds: { timeouts: 1 }, states: 20_000, isComplete: true },
   { name: "repeats", states: 5000, isComplete: false },
   { name: "forwarding", states: 5000, isComplete: false },
+  { name: "waiting", states: 5000, isComplete: false },
   { name: "leases", states: 5000, isComplete: false },
   { name: "arrows", states: 5000, isComplete: false },
 ];

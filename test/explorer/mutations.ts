@@ -225,6 +225,23 @@ export const mutations: readonly Mutation[] = [
     }),
   },
   {
+    name: "queue-left-behind",
+    bug: "nobody looks who is next when a lock is released",
+    config: "waiting",
+    rule: /nobody waits who could be granted/,
+    tamper: replacing("lock", (receive) => (state, letter, now) => {
+      const { table } = state as LockState;
+      const { type, entries = [] } = letter as { type: string; entries?: readonly Entry[] };
+      const isRelease = entries.some(({ command }) => command.type === "write" && command.write.type === "release");
+      if (type !== "apply" || !isRelease) return receive(state, letter, now);
+      const queues = [...table.queues];
+      table.queues.clear();
+      const effects = receive(state, letter, now);
+      for (const [lock, queue] of queues) table.queues.set(lock, queue);
+      return effects;
+    }),
+  },
+  {
     name: "request-forgotten",
     bug: "the lock table does not remember what came of a request",
     config: "locks",

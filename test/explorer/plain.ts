@@ -40,7 +40,9 @@ export function toText(value: unknown): string {
   if (value instanceof Set) return `S${toText([...value])}`;
   const parts: string[] = [];
   for (const key in value) {
-    if (!blind.has(key)) parts.push(`${key}:${toText((value as Record<string, unknown>)[key])}`);
+    const item = (value as Record<string, unknown>)[key];
+    // Whether something was proposed is no statistic; how often is.
+    if (!blind.has(key) || typeof item === "boolean") parts.push(`${key}:${toText(item)}`);
   }
   return `{${parts.join(",")}}`;
 }

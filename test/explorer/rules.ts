@@ -2,6 +2,9 @@
 // gives the history that follows.
 
 import type { LeaseState } from "../../src/actors/lease/state.ts";
+import { queueOf } from "../../src/actors/lock/queue-table.ts";
+import type { LockState } from "../../src/actors/lock/state.ts";
+import { holdersOf } from "../../src/actors/lock/table.ts";
 import type { Command, Entry, LockToLease, RaftMessage, RaftToLock, RequestAnswer } from "../../src/actors/messages.ts";
 import type { NodeId } from "../../src/actors/scalars.ts";
 import { check } from "../sim/witness.ts";
@@ -195,6 +198,19 @@ function judgeFloor(
       () =>
         `${node} answers ${requestId} as leader of term ${term}; term ${waiting.floor} had a leader when it was asked`,
     );
+  }
+}
+
+/** Where nobody asks for anything but exclusive locks: whoever waits has somebody before him, and lives. */
+export function judgeQueues({ id, actors }: NodeState): void {
+  const { table } = (actors.get("lock") ?? {}) as Partial<LockState>;
+  if (table === undefined || table.waiters.size === 0) return;
+  for (const { requestId, lease, demands } of table.waiters.values()) {
+    const isHindered = demands.some(
+      ({ lock }) => holdersOf(table, lock).length > 0 || queueOf(table, lock)[0]?.requestId !== requestId,
+    );
+    check(isHindered, "nobody waits who could be granted", () => `${id}: ${requestId}`);
+    check(table.leases.has(lease), "no ghost waits", () => `${id}: ${requestId} under lease ${lease}`);
   }
 }
 

@@ -17,6 +17,7 @@ import {
   judgeLeader,
   judgeLogs,
   judgePromise,
+  judgeQueues,
   judgeRead,
   judgeRenewals,
 } from "./rules.ts";
@@ -169,6 +170,7 @@ function takeStep(system: System, before: NodeState, event: NodeEvent, at: { now
 function judge(system: System, world: World, { node: number, facts }: Step): number {
   const node = itemOf(system.nodes, number);
   const former = historyOf(system, world);
+  judgeQueues(node);
   let history = judgeLeader(former, node);
   for (const fact of facts) {
     if (fact.type === "sent") history = judgePromise(history, node.id, fact);
