@@ -18,12 +18,9 @@ export function acquire(
     if (closed.signal.aborted) throw closedError();
     const call = link.newCall((letter) => {
       switch (letter.type) {
-        case "queued": {
-          const { queued } = letter;
-          // By itself: what it throws must not keep the letters behind this one from whom they are for.
-          if (onQueued !== undefined) queueMicrotask(() => onQueued(queued));
-          return;
-        }
+        case "queued":
+          // In a step of its own: one that throws does not harm the letters that came with this one.
+          return queueMicrotask(() => onQueued?.(letter.queued));
         case "granted": {
           finish();
           // It crossed with the letter that closes: the thread gives it back.

@@ -2,29 +2,35 @@
 
 import { acquire as acquireLock } from "./acquiring.ts";
 import {
+  booleanIn,
   contextOf,
   demandOf,
   demandsOf,
   filterIn,
+  type GivenMode,
   graceIn,
+  invalid,
   limitIn,
   metadataIn,
   nameIn,
   numberIn,
+  objectIn,
   reasonIn,
   specOf,
   termsOf,
   textIn,
   ttlIn,
+  wholeIn,
   wishIn,
 } from "./checking.ts";
 import { LockError } from "./errors.cts";
 import type { Holding } from "./holding.ts";
 import type { Attempt, Client, DetachedGrant, Held, Leadership, Lock } from "./interface.ts";
 import type { Page, Paged, Question, Setting } from "./letters.ts";
-import type { Link } from "./link.ts";
+import { closedError, type Link } from "./link.ts";
 import { lostError } from "./lock.ts";
-import type { ElectOptions, LockOptions } from "./options.ts";
+import type { ElectOptions, GrantOptions, WaitOptions } from "./options.ts";
+import { optionsIn, watchOptionsIn } from "./options-given.ts";
 import type { Tasks } from "./tasks.ts";
 import type { Ending, LeaseInfo, LockInfo, Verdict, WaiterInfo, WaitGraph } from "./views.ts";
 import { observe, watch } from "./watching.ts";
@@ -42,6 +48,10 @@ export interface Parts {
 
 export function newClient(parts: Parts): Client {
   const { setting, link, closed } = parts;
+  const openLink = () => {
+    if (closed.signal.aborted) throw closedError();
+    return link;
+  };
   return {
     owner: setting.owner,
     get leaseId() {
@@ -51,9 +61,9 @@ export function newClient(parts: Parts): Client {
     ...locking(parts),
     ...looking(parts),
     ...intervening(parts),
-    elect: (name, options = {}) => elect(parts, name, options),
-    observe: (name, options = {}) => observe(link, nameIn(name), options),
-    watch: (wish, options = {}) => watch(link, wishIn(wish), options),
+    elect: async (name, options) => elect(parts, name, optionsIn(options)),
+    observe: (name, options) => observe(openLink(), nameIn(name), watchOptionsIn(options)),
+    watch: (wish, options) => watch(openLink(), wishIn(wish), watchOptionsIn(options)),
     close: () => close(parts),
     [Symbol.asyncDispose]: () => close(parts),
   };
@@ -71,51 +81,53 @@ type Locking = Pick<Client, "acquire" | "withLock" | "tryAcquire" | "acquireMany
 
 function locking(parts: Parts): Locking {
   const { tasks, link } = parts;
-  const acquire = async (name: string, options: LockOptions = {}): Promise<Lock> => {
-    const spec = specOf([demandOf(name, modeOf(options))], options, options.context ?? tasks.context());
+  const acquire = async (name: string, options: GivenOptions): Promise<Lock> => {
+    const { mode, permits, limit } = options;
+    const spec = specOf([demandOf(name, { mode, permits, limit })], options, options.context ?? tasks.context());
     return acquireLock(parts, spec, options);
   };
   return {
-    acquire,
-    acquireMany: async (names, options = {}) => {
-      const demands = demandsOf(names, options.mode === undefined ? {} : { mode: options.mode });
-      return acquireLock(parts, specOf(demands, options, options.context ?? tasks.context()), options);
+    acquire: async (name, options) => acquire(name, optionsIn(options)),
+    acquireMany: async (names, given) => {
+      const options = optionsIn(given);
+      const spec = specOf(demandsOf(names, options), options, options.context ?? tasks.context());
+      return acquireLock(parts, spec, options);
     },
-    tryAcquire: async (name, options = {}) => {
+    tryAcquire: async (name, options) => {
       try {
-        return { acquired: true, lock: await acquire(name, { ...options, waitMs: 0 }) };
+        return { acquired: true, lock: await acquire(name, { ...optionsIn(options), waitMs: 0 }) };
       } catch (error) {
         return attemptOf(error, name);
       }
     },
     withLock: async <Result>(name: string, ...rest: readonly unknown[]): Promise<Result> => {
-      const [options, use] = (rest.length > 1 ? rest : [{}, rest[0]]) as [LockOptions, Use<Result>];
-      if (typeof use !== "function") throw new LockError("INVALID", "withLock needs a function to call");
+      const [given, use] = (rest.length > 1 ? rest : [{}, rest[0]]) as [GivenOptions, Use<Result>];
+      if (typeof use !== "function") throw invalid("withLock needs a function to call");
+      const options = optionsIn(given);
       const context = options.context ?? tasks.context();
       const lock = await acquire(name, { ...options, context });
       return hold(lock, (held) => tasks.within(context, async () => use(held)));
     },
-    acquireDetached: async (names, options) => {
-      const demands = demandsOf(names, options.mode === undefined ? {} : { mode: options.mode });
+    acquireDetached: async (names, given) => {
+      const options = optionsIn(given);
+      const demands = demandsOf(names, options);
       const context = contextOf(options.context ?? tasks.context());
       const terms = { ttlMs: ttlIn(options.ttlMs), ...termsOf(options), context };
       return link.ask<DetachedGrant>({ type: "acquireDetached", demands, ...terms }, options.signal);
     },
-    releaseGrant: async ({ leaseId, token, name = "" }, options = {}) => {
-      const grant = { leaseId: numberIn("leaseId", leaseId), token: numberIn("token", token) };
-      return link.ask<Ending>({ type: "releaseGrant", lock: filterIn("name", name), ...grant }, options.signal);
+    releaseGrant: async (grant, options) => {
+      const { leaseId, token, name = "" } = objectIn("a grant", grant);
+      const numbers = { leaseId: numberIn("leaseId", leaseId), token: numberIn("token", token) };
+      const lock = name === "" ? name : nameIn(name);
+      return link.ask<Ending>({ type: "releaseGrant", lock, ...numbers }, optionsIn(options).signal);
     },
   };
 }
 
-type Use<Result> = (held: Held) => Promise<Result> | Result;
+/** What is given, whether it goes together or not. */
+type GivenOptions = GivenMode & GrantOptions & WaitOptions;
 
-/** Only what is given counts: an explicit `undefined` is as good as nothing. */
-const modeOf = ({ mode, permits, limit }: LockOptions) => ({
-  ...(mode === undefined ? {} : { mode }),
-  ...(permits === undefined ? {} : { permits }),
-  ...(limit === undefined ? {} : { limit }),
-});
+type Use<Result> = (held: Held) => Promise<Result> | Result;
 
 /** Calls `use` while the lock is held. What it throws comes first; then, whether the lock was held until its end: what becomes of
  *  the lock while it is given back, if nobody took it, harms nothing that `use` has done. */
@@ -142,9 +154,9 @@ function attemptOf(error: unknown, name: string): Attempt {
 
 async function elect(parts: Parts, name: string, options: ElectOptions): Promise<Leadership> {
   const { value = "", ...rest } = options;
-  metadataIn("value", value);
-  let proclaimed = value;
-  const spec = specOf([demandOf(name)], { ...rest, metadata: value }, parts.tasks.context());
+  let proclaimed = metadataIn(value, "value");
+  const context = options.context ?? parts.tasks.context();
+  const spec = specOf([demandOf(name)], { ...rest, metadata: value }, context);
   const lock = await acquireLock(parts, spec, rest);
   return {
     name,
@@ -160,7 +172,7 @@ async function elect(parts: Parts, name: string, options: ElectOptions): Promise
       return lock.state;
     },
     proclaim: async (next, asked = {}) => {
-      await lock.proclaim(metadataIn("value", next), asked);
+      await lock.proclaim(metadataIn(next, "value"), asked);
       proclaimed = next;
     },
     resign: () => lock.release(),
@@ -193,52 +205,70 @@ function looking({ link }: Parts): Looking {
     }
   };
   return {
-    check: async (name, { signal } = {}) => link.ask<LockInfo>({ type: "check", lock: nameIn(name) }, signal),
-    verify: async (name, token, { signal } = {}) =>
-      link.ask<Verdict>({ type: "verify", lock: nameIn(name), token: numberIn("token", token) }, signal),
-    list: async (filter = {}) => {
-      const { prefix = "", owner = "", leaseId = 0, minAgeMs = 0 } = filter;
-      const names = { prefix: filterIn("prefix", prefix), owner: filterIn("owner", owner) };
-      const numbers = { leaseId: numberIn("leaseId", leaseId), minAgeMs: numberIn("minAgeMs", minAgeMs) };
-      return pages<LockInfo>((page) => ({ type: "list", ...names, ...numbers, page }), filter);
+    check: async (name, options) =>
+      link.ask<LockInfo>({ type: "check", lock: nameIn(name) }, optionsIn(options).signal),
+    verify: async (name, token, options) => {
+      const question = { type: "verify", lock: nameIn(name), token: numberIn("token", token) } as const;
+      return link.ask<Verdict>(question, optionsIn(options).signal);
     },
-    waiters: async (name, options = {}) =>
-      pages<WaiterInfo>((page) => ({ type: "waiters", lock: nameIn(name), page }), options),
-    leases: async (filter = {}) => {
+    list: async (given) => {
+      const filter = optionsIn(given);
+      const { prefix = "", owner = "", leaseId = 0, minAgeMs = 0 } = filter;
+      const wanted = {
+        prefix: filterIn("prefix", prefix),
+        owner: filterIn("owner", owner),
+        leaseId: numberIn("leaseId", leaseId),
+        minAgeMs: numberIn("minAgeMs", minAgeMs),
+      };
+      return pages<LockInfo>((page) => ({ type: "list", ...wanted, page }), filter);
+    },
+    waiters: async (name, options) => {
+      const lock = nameIn(name);
+      return pages<WaiterInfo>((page) => ({ type: "waiters", lock, page }), optionsIn(options));
+    },
+    leases: async (given) => {
+      const filter = optionsIn(given);
       const owner = filterIn("owner", filter.owner ?? "");
       return pages<LeaseInfo>((page) => ({ type: "leases", owner, page }), filter);
     },
-    waitGraph: async ({ limit = limitDefault, signal } = {}) =>
-      link.ask<WaitGraph>({ type: "waitGraph", limit: Math.min(limitIn(limit), waitsMax) }, signal),
+    waitGraph: async (options) => {
+      const { limit = limitDefault, signal } = optionsIn(options);
+      return link.ask<WaitGraph>({ type: "waitGraph", limit: wholeIn("limit", limit, 1, 10_000) }, signal);
+    },
   };
 }
 
 type Intervening = Pick<Client, "revokeLease" | "forceRelease" | "askYield" | "cancel">;
 
 const intervening = ({ link }: Parts): Intervening => ({
-  revokeLease: async (leaseId, { signal } = {}) =>
-    link.ask<number>({ type: "revokeLease", leaseId: numberIn("leaseId", leaseId) }, signal),
-  forceRelease: async (name, { reason, token = 0, signal }) =>
-    link.ask<number[]>(
-      { type: "forceRelease", lock: nameIn(name), token: numberIn("token", token), reason: reasonIn(reason) },
-      signal,
-    ),
-  askYield: async (name, { reason, token = 0, graceMs = 0, force = false, signal }) => {
-    const asked = { reason: reasonIn(reason), graceMs: graceIn(graceMs), force: Boolean(force) };
-    return link.ask<number[]>(
-      { type: "askYield", lock: nameIn(name), token: numberIn("token", token), ...asked },
-      signal,
-    );
+  revokeLease: async (leaseId, options) =>
+    link.ask<number>({ type: "revokeLease", leaseId: numberIn("leaseId", leaseId) }, optionsIn(options).signal),
+  forceRelease: async (name, options) => {
+    const { reason, token = 0, signal } = optionsIn(options);
+    const which = { lock: nameIn(name), token: numberIn("token", token) };
+    return link.ask<number[]>({ type: "forceRelease", ...which, reason: reasonIn(reason) }, signal);
   },
-  cancel: async (request, { signal } = {}) => {
+  askYield: async (name, options) => {
+    const { reason, token = 0, graceMs = 0, force = false, signal } = optionsIn(options);
+    const which = { lock: nameIn(name), token: numberIn("token", token) };
+    const asked = { reason: reasonIn(reason), graceMs: graceIn(graceMs), force: booleanIn("force", force) };
+    return link.ask<number[]>({ type: "askYield", ...which, ...asked }, signal);
+  },
+  cancel: async (request, options) => {
+    const { requestId, name = "", leaseId, owner } = objectIn<Partial<Cancelled>>("a request", request);
+    if ((leaseId === undefined) === (owner === undefined))
+      throw invalid("a request is one of a leaseId or of an owner");
     const under =
-      "leaseId" in request
-        ? { leaseId: numberIn("leaseId", request.leaseId) }
-        : { owner: nameIn(request.owner, "owner") };
-    const requestId = textIn("requestId", request.requestId, 1, 128);
-    return link.ask<number | null>(
-      { type: "cancel", requestId, under, lock: filterIn("name", request.name ?? "") },
-      signal,
-    );
+      owner === undefined ? { leaseId: numberIn("leaseId", leaseId) } : { owner: textIn("owner", owner, 1, 512) };
+    const question = { type: "cancel", requestId: textIn("requestId", requestId, 1, 128), under } as const;
+    const lock = name === "" ? name : nameIn(name);
+    return link.ask<number | null>({ ...question, lock }, optionsIn(options).signal);
   },
 });
+
+interface Cancelled {
+  readonly requestId: string;
+  readonly name: string;
+  readonly leaseId: number;
+  readonly owner: string;
+}

@@ -8,6 +8,7 @@ import type { Client } from "./interface.ts";
 import type { ErrorData } from "./letters.ts";
 import { abortedError, newLink, toError } from "./link.ts";
 import type { ConnectOptions } from "./options.ts";
+import { connectOptionsIn } from "./options-given.ts";
 import { newTasks } from "./tasks.ts";
 
 /**
@@ -17,7 +18,8 @@ import { newTasks } from "./tasks.ts";
  * Rejects with a `LockError`: `UNREACHABLE` or `NO_QUORUM` when no endpoint welcomes the client in time, `INVALID`, `ABORTED`,
  * `UNSUPPORTED`.
  */
-export async function connect(endpoints: string | readonly string[], options: ConnectOptions = {}): Promise<Client> {
+export async function connect(endpoints: string | readonly string[], given?: ConnectOptions): Promise<Client> {
+  const options = connectOptionsIn(given);
   const setting = settingOf(endpoints, options);
   const timeoutMs = wholeIn("connectTimeoutMs", options.connectTimeoutMs ?? 10_000, 1, 2 ** 31 - 1);
   const { signal } = options;

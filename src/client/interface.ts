@@ -71,7 +71,8 @@ export interface Lock extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What `withLock` gives the function that it calls. */
+/** What `withLock` gives the function that it calls. `lock.release()` gives the lock back before the function has ended: `withLock` then
+ *  ends as the function does. */
 export interface Held {
   readonly token: number;
   readonly signal: AbortSignal;
@@ -130,15 +131,19 @@ export interface Client extends AsyncDisposable {
    *  was lost before `use` ended. */
   withLock<Result>(name: string, use: (held: Held) => Promise<Result> | Result): Promise<Result>;
   withLock<Result>(name: string, options: LockOptions, use: (held: Held) => Promise<Result> | Result): Promise<Result>;
-  /** Waits for a lock. `await using lock = await client.acquire(name)` gives it back at the end of the block. */
+  /** Waits for a lock. `await using lock = await client.acquire(name)` gives it back at the end of the block. If the client's lease is
+   *  lost meanwhile, the request goes on under a new one, at the end of the queue. */
   acquire(name: string, options?: LockOptions): Promise<Lock>;
   /** Takes a lock if it is free. */
   tryAcquire(name: string, options?: TryOptions): Promise<Attempt>;
   /** Waits for several locks, all or none, under one token. */
   acquireMany(names: readonly Wanted[], options?: ManyOptions): Promise<Lock>;
-  /** Takes locks that are not renewed, for scripts: they outlive this client. Does not wait. */
+  /** Takes locks that are not renewed, for scripts: they outlive this client. Does not wait: rejects with `LOCKED` or `LOCK_DELAYED` if
+   *  they are not to be had. What it takes has no signal: count `usableMs` yourself, and end it with `releaseGrant`. */
   acquireDetached(names: readonly Wanted[], options: DetachedOptions): Promise<DetachedGrant>;
-  /** Ends a grant by its lease and token, whoever took it. Says how it ended. `name` is needed where there are several regions. */
+  /** Ends a grant by its lease and token, whoever took it. Says how it ended: of a grant that was over before, how that came, whatever
+   *  `leaseId` is given; a grant that holds must be given with its own lease (`NOT_HELD`). `name` is needed where there are several
+   *  regions. */
   releaseGrant(
     grant: { readonly leaseId: number; readonly token: number; readonly name?: string },
     options?: AskOptions,
@@ -148,8 +153,8 @@ export interface Client extends AsyncDisposable {
   elect(name: string, options?: ElectOptions): Promise<Leadership>;
   /** The leader first, or null; then every change. */
   observe(name: string, options?: WatchOptions): AsyncIterable<Leader | null>;
-  /** What happens, in order, without gaps or repeats, whatever becomes of the connection. Throws `REVISION_GONE` where that cannot
-   *  be promised any more. */
+  /** What happens, in order, without gaps or repeats, whatever becomes of the connection. Begins when the loop first asks for more.
+   *  Throws `REVISION_GONE` where that cannot be promised any more. */
   watch(wish: WatchWish, options?: WatchOptions): AsyncIterable<LockEvent>;
 
   check(name: string, options?: AskOptions): Promise<LockInfo>;
@@ -168,12 +173,13 @@ export interface Client extends AsyncDisposable {
   forceRelease(name: string, options: ForceOptions): Promise<number[]>;
   /** Asks holders to give a lock up. Says the tokens of the grants that were asked for. */
   askYield(name: string, options: YieldOptions): Promise<number[]>;
-  /** Undoes a request by the id that its client gave it. Says the token of the grant that was released, if one was. `name` is the
+  /** Undoes a request that was made by the interface itself (HTTP, gRPC), by the id that its client gave it. Says the token of the grant
+   *  that was released, if one was. Requests of this SDK have ids that nobody is told: end those with their `signal`. `name` is the
    *  lock; where there are several regions it must be said. */
   cancel(
     request: { readonly requestId: string; readonly name?: string } & (
-      | { readonly leaseId: number }
-      | { readonly owner: string }
+      | { readonly leaseId: number; readonly owner?: never }
+      | { readonly leaseId?: never; readonly owner: string }
     ),
     options?: AskOptions,
   ): Promise<number | null>;

@@ -2,12 +2,13 @@
 // that has been found lost is never held again.
 
 import { foreseen, lockBoard, lossAt, remainingMs } from "./cells.ts";
-import { metadataIn } from "./checking.ts";
+import { invalid, metadataIn } from "./checking.ts";
 import { LockError, type LossReason } from "./errors.cts";
 import type { Holding, Watched } from "./holding.ts";
 import type { Ended, Lock, LockState } from "./interface.ts";
 import type { LockGrant } from "./letters.ts";
 import type { Link } from "./link.ts";
+import { optionsIn } from "./options-given.ts";
 import { lookingSignal } from "./signal.ts";
 import type { YieldAsked } from "./views.ts";
 
@@ -112,12 +113,15 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
         throw new LockError("NOT_HELD", `${name} has been released`, { details: { lock: name } });
     },
     release,
-    proclaim: async (metadata, options = {}) => {
+    proclaim: async (metadata, options) => {
+      const text = metadataIn(metadata);
       lock.throwIfLost();
-      const said = { type: "proclaim", leaseId, token, metadata: metadataIn("metadata", metadata) } as const;
-      await Promise.all(names.map((each) => link.ask({ ...said, lock: each }, options.signal)));
+      await link.ask({ type: "proclaim", lock: name, leaseId, token, metadata: text }, optionsIn(options).signal);
     },
     on: (event: "state" | "yield", listener: StateListener | YieldListener) => {
+      if (event !== "state" && event !== "yield")
+        throw invalid(`a lock tells of state and yield, not of ${String(event)}`);
+      if (typeof listener !== "function") throw invalid("a listener must be a function");
       const listeners: Set<unknown> = event === "state" ? stateListeners : yieldListeners;
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -1,7 +1,5 @@
 // What may be asked of the SDK. Spans are milliseconds and say so in their names.
 
-import type { Mode } from "./views.ts";
-
 /** How to reach the service, and under which name. */
 export interface ConnectOptions {
   /** Whom others see as the holder: 1 to 512 bytes. Default: `host/pid`. */
@@ -33,15 +31,16 @@ export interface TlsOptions {
   readonly key?: string;
 }
 
-/** How a lock is to be held. */
-export interface ModeOptions {
-  /** Default: `exclusive`, or `semaphore` if there is a `limit`. */
-  readonly mode?: Mode;
-  /** `semaphore`: how many permits to take. Default 1. */
-  readonly permits?: number;
-  /** `semaphore`: how many permits there are; equal for all who use the lock. */
-  readonly limit?: number;
-}
+/** How a lock is to be held: `mode` is `exclusive` unless it is given, or `semaphore` if there is a `limit`. */
+export type ModeOptions =
+  | { readonly mode?: "exclusive" | "shared"; readonly permits?: never; readonly limit?: never }
+  | {
+      readonly mode?: "semaphore";
+      /** How many permits to take. Default 1. */
+      readonly permits?: number;
+      /** How many permits there are; equal for all who use the lock. */
+      readonly limit: number;
+    };
 
 /** What may be asked of every acquire. */
 export interface GrantOptions {
@@ -60,13 +59,17 @@ export interface GrantOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How to take a lock. */
-export interface LockOptions extends ModeOptions, GrantOptions {
+/** How to wait. */
+export interface WaitOptions {
   /** How long to wait; 0: not at all. Default: for as long as it takes. */
   readonly waitMs?: number;
-  /** Told when the request has to wait, and again when the session goes on after a break. */
+  /** Told when the request has to wait, and again when that may have changed: at changes of leader, and if the client's lease was
+   *  lost and the request waits under a new one, at the end of the queue. */
   readonly onQueued?: (queued: Queued) => void;
 }
+
+/** How to take a lock. */
+export type LockOptions = ModeOptions & GrantOptions & WaitOptions;
 
 /** A request waits. */
 export interface Queued {
@@ -79,16 +82,16 @@ export interface Queued {
 }
 
 /** How to try a lock: never waits. */
-export type TryOptions = Omit<LockOptions, "waitMs" | "onQueued">;
+export type TryOptions = ModeOptions & GrantOptions;
 
 /** One of several locks: its name, or its name and how it is to be held. */
 export type Wanted = string | ({ readonly name: string } & ModeOptions);
 
 /** How to take several locks, all or none. */
-export type ManyOptions = Omit<LockOptions, "mode" | "permits" | "limit"> & {
+export interface ManyOptions extends GrantOptions, WaitOptions {
   /** How those are to be held that do not say. */
   readonly mode?: "exclusive" | "shared";
-};
+}
 
 /** How to take a lock that outlives this client: it is not renewed, and ends with `releaseGrant` or its ttl. */
 export interface DetachedOptions extends Omit<GrantOptions, "ttlMs"> {
@@ -98,23 +101,24 @@ export interface DetachedOptions extends Omit<GrantOptions, "ttlMs"> {
 }
 
 /** How to stand for election. */
-export interface ElectOptions {
+export interface ElectOptions extends Omit<GrantOptions, "metadata">, WaitOptions {
   /** What to proclaim as the leader: up to 4096 bytes. Default: empty. */
   readonly value?: string;
-  /** How long to wait. Default: for as long as it takes. */
-  readonly waitMs?: number;
-  readonly ttlMs?: number;
-  readonly lockDelayMs?: number;
-  readonly signal?: AbortSignal;
 }
 
 /** What to watch: all locks whose names begin alike, one lock, or those of a lease. */
-export type WatchWish = { readonly prefix: string } | { readonly lock: string } | { readonly leaseId: number };
+export type WatchWish =
+  | { readonly prefix: string; readonly lock?: never; readonly leaseId?: never }
+  | { readonly prefix?: never; readonly lock: string; readonly leaseId?: never }
+  | { readonly prefix?: never; readonly lock?: never; readonly leaseId: number };
 
 /** How to watch. */
 export interface WatchOptions {
   /** Goes on behind this revision (see `LockEvent.resumeAfter`). Default: what is held now comes first, as `present`. */
   readonly afterRevision?: number;
+  /** Told once, when the watch stands: with the revision behind which everything will be told that happens. What is present comes
+   *  after that. */
+  readonly onBegun?: (revision: number) => void;
   /** Ends the watch; the loop over it then throws the signal's reason as `ABORTED`. */
   readonly signal?: AbortSignal;
 }

@@ -17,8 +17,14 @@ interface Portion {
 
 const keptMax = 10_000;
 
-async function* portions(link: Link, wish: WatchWish, options: WatchOptions): AsyncGenerator<Portion, void, void> {
-  const { signal } = options;
+/** How a loop is watched for, and `ended`, which its owner aborts when nobody comes for more. */
+interface Watch extends WatchOptions {
+  readonly ended: AbortSignal;
+}
+
+async function* portions(link: Link, wish: WatchWish, options: Watch): AsyncGenerator<Portion, void, void> {
+  const { signal, ended, onBegun } = options;
+  let hasBegun = false;
   let waiting: Portion[] = [];
   let kept = 0;
   let after = revisionIn(options);
@@ -32,8 +38,12 @@ async function* portions(link: Link, wish: WatchWish, options: WatchOptions): As
       after = letter.after;
       kept += letter.events.length;
       waiting.push({ events: letter.events, after });
-      // What is present is told as a whole: a watch that stopped in the middle would begin from the beginning.
-      if (kept > keptMax && after > 0) stop();
+      if (!hasBegun && after > 0) {
+        hasBegun = true;
+        const revision = after;
+        queueMicrotask(() => onBegun?.(revision));
+      }
+      if (kept > keptMax) stop();
     }
     wake?.();
   };
@@ -54,8 +64,10 @@ async function* portions(link: Link, wish: WatchWish, options: WatchOptions): As
     return all;
   };
   const stopListening = onAbort(signal, () => wake?.());
+  ended.addEventListener("abort", () => wake?.(), { once: true });
   try {
     for (;;) {
+      if (ended.aborted) return;
       if (signal?.aborted === true) throw abortedError(signal);
       if (waiting.length > 0) yield* give();
       else if (error !== null) throw error;
@@ -73,11 +85,30 @@ async function* portions(link: Link, wish: WatchWish, options: WatchOptions): As
   }
 }
 
-export async function* watch(
-  link: Link,
-  wish: WatchWish,
-  options: WatchOptions,
-): AsyncGenerator<LockEvent, void, void> {
+/** A generator that waits inside hears nothing of `return`: so the loop is ended first, whoever holds it. */
+function endable<Item>(begin: (ended: AbortSignal) => AsyncGenerator<Item, void, void>): AsyncIterableIterator<Item> {
+  const ending = new AbortController();
+  const items = begin(ending.signal);
+  return {
+    next: () => items.next(),
+    return: () => {
+      ending.abort();
+      return items.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+export const watch = (link: Link, wish: WatchWish, options: WatchOptions): AsyncIterableIterator<LockEvent> =>
+  endable((ended) => events(link, wish, { ...options, ended }));
+
+/** An election is a lock; its leader is whoever holds it, and what it proclaims is what the grant says of itself. */
+export const observe = (link: Link, name: string, options: WatchOptions): AsyncIterableIterator<Leader | null> =>
+  endable((ended) => leaders(link, name, { ...options, ended }));
+
+async function* events(link: Link, wish: WatchWish, options: Watch): AsyncGenerator<LockEvent, void, void> {
   try {
     for await (const { events } of portions(link, wish, options)) yield* events;
   } catch (error) {
@@ -85,12 +116,7 @@ export async function* watch(
   }
 }
 
-/** An election is a lock; its leader is whoever holds it, and what it proclaims is what the grant says of itself. */
-export async function* observe(
-  link: Link,
-  name: string,
-  options: WatchOptions,
-): AsyncGenerator<Leader | null, void, void> {
+async function* leaders(link: Link, name: string, options: Watch): AsyncGenerator<Leader | null, void, void> {
   const { afterRevision, signal } = options;
   // Whoever goes on behind a revision knows who led then, and is told of changes alone.
   let isDue = afterRevision === undefined;

@@ -3,8 +3,10 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { demandOf, demandsOf, settingOf, specOf } from "../../src/client/checking.ts";
+import { demandOf, demandsOf, settingOf, specOf, wholeIn, wishIn } from "../../src/client/checking.ts";
 import { LockError } from "../../src/client/errors.cts";
+import type { ConnectOptions, WatchWish } from "../../src/client/options.ts";
+import { connectOptionsIn, optionsIn } from "../../src/client/options-given.ts";
 import { version } from "../../src/client/version.ts";
 
 const test = suite("checking");
@@ -38,6 +40,59 @@ test("names have 1 to 512 bytes of well-formed unicode", () => {
     /must be a string/,
   );
   assert.is(demandOf("🔒".repeat(128)).lock.length, 256);
+});
+
+test("what does not go together is not asked for", () => {
+  assert.match(
+    problemOf(() => demandOf({ name: "a", permit: 1 } as { name: string })),
+    /by name, mode, permits and limit, not by permit/,
+  );
+  assert.match(
+    problemOf(() => demandsOf(["a", "b"], { limit: 3 })),
+    /each says its own/,
+  );
+  assert.equal(demandsOf(["a", { name: "b", mode: undefined }], { mode: "shared" })[1]?.mode, "shared");
+  for (const wish of [{}, "a", null, { prefix: "a", lock: "b" }, { leaseId: 0 }, { prefix: 5 }, { lock: "" }]) {
+    problemOf(() => wishIn(wish as WatchWish));
+  }
+  assert.equal(wishIn({ prefix: "", lock: undefined } as unknown as WatchWish), { prefix: "" });
+});
+
+test("an option that no call knows is refused by its name", () => {
+  const problems = [{ wait: 5 }, { timeout: 5 }, { ttl: "10s" }].map((options) => problemOf(() => optionsIn(options)));
+  assert.equal(problems, ["there is no option wait", "there is no option timeout", "there is no option ttl"]);
+  assert.match(
+    problemOf(() => connectOptionsIn({ waitMs: 5 } as ConnectOptions)),
+    /no option waitMs/,
+  );
+  assert.equal(optionsIn({ waitMs: 5, value: "of another call", unknown: undefined }).waitMs, 5);
+  assert.equal(optionsIn(undefined), {});
+});
+
+test("options are an object, a signal is a signal, what is called back is a function", () => {
+  assert.is(
+    problemOf(() => optionsIn(5 as unknown as object)),
+    "options must be an object, not a number",
+  );
+  assert.match(
+    problemOf(() => optionsIn({ signal: "now" })),
+    /an AbortSignal, not a string/,
+  );
+  assert.match(
+    problemOf(() => optionsIn({ onQueued: 5 })),
+    /onQueued must be a function/,
+  );
+});
+
+test("what looks like a number is shown as what it is", () => {
+  assert.match(
+    problemOf(() => wholeIn("waitMs", "500", 0, 9)),
+    /not "500"$/,
+  );
+  assert.match(
+    problemOf(() => wholeIn("token", 5n, 0, 9)),
+    /not 5n$/,
+  );
 });
 
 test("a semaphore has a limit, and no more permits than that", () => {
@@ -101,7 +156,24 @@ test("endpoints are a list, or text with commas", () => {
   );
   assert.match(
     problemOf(() => endpointsOf("one:65536")),
-    /endpoint one:65536 must be host:port/,
+    /from 1 to 65535/,
+  );
+  for (const given of [undefined, null, 9090, ["one:1", 2]]) {
+    assert.match(
+      problemOf(() => endpointsOf(given as unknown as string)),
+      /must be host:port/,
+    );
+  }
+});
+
+test("certificates are text", () => {
+  assert.match(
+    problemOf(() => settingOf("a:1", { tls: { ca: Buffer.from("") as unknown as string } })),
+    /tls.ca must be PEM text/,
+  );
+  assert.match(
+    problemOf(() => settingOf("a:1", { tls: "yes" as unknown as boolean })),
+    /tls must be true, false/,
   );
 });
 

@@ -66,6 +66,15 @@ test("its types serve both kinds of modules, and make a program look at what cam
       const attempt = await client.tryAcquire("name", { mode: "shared" });
       // @ts-expect-error: it may not have been acquired
       attempt.lock;
+      // @ts-expect-error: there is no such option
+      await client.acquire("name", { timeout: 5 });
+      // @ts-expect-error: a semaphore needs a limit
+      await client.acquire("name", { mode: "semaphore" });
+      // @ts-expect-error: permits are those of a semaphore
+      await client.acquire("name", { mode: "shared", permits: 2 });
+      // @ts-expect-error: one thing is watched
+      client.watch({ prefix: "a", lock: "b" });
+      await using _slot = await client.acquire("name", { limit: 3, permits: 2 });
       if (!attempt.acquired) throw new LockError("LOCKED", attempt.holder?.owner ?? "");
       return client.withLock("other", { waitMs: 10 }, async ({ token, signal }) => (signal.aborted ? 0 : token));
     }`;

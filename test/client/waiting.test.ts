@@ -117,6 +117,21 @@ test("a wait that is aborted while its grant is under way leaves nothing behind"
     assert.is(fake.holders.size, 0);
   }));
 
+test("a listener that throws keeps no grant from its owner", () =>
+  withClient(async (client) => {
+    const mine = new Error("the listener's own");
+    const thrown = new Promise((resolve) => process.once("uncaughtException", resolve));
+    const first = await client.acquire("a");
+    const second = client.acquire("a", {
+      onQueued: () => {
+        throw mine;
+      },
+    });
+    assert.is(await thrown, mine);
+    await first.release();
+    assert.is(await (await second).release(), "released");
+  }));
+
 test("a signal that is aborted already asks for nothing", () =>
   withClient(async (client, fake) => {
     assert.is(codeOf(await rejection(client.acquire("a", { signal: AbortSignal.abort() }))), "ABORTED");

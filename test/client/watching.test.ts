@@ -156,6 +156,52 @@ test("a watch ends with its signal, and quietly with its client", () =>
     assert.is((await second).done, true);
   }));
 
+test("a watch says when it stands, and behind which revision", () =>
+  withClient(async (client, fake) => {
+    const begun: number[] = [];
+    const told = new Promise<void>((resolve) => {
+      const onBegun = (revision: number) => resolve(void begun.push(revision));
+      void client.watch({ prefix: "" }, { afterRevision: 7, onBegun })[Symbol.asyncIterator]().next();
+    });
+    await told;
+    fake.breakStreams();
+    await fake.until((said) => said.$case === "watch" && fake.heardOf("watch").length === 2);
+    await client.check("a");
+    assert.equal(begun, [7]);
+  }));
+
+test("a loop that waits for more is ended by whoever holds it", () =>
+  withClient(async (client, fake) => {
+    for (const loop of [client.watch({ prefix: "" }), client.observe("b", { afterRevision: 1 })]) {
+      const events = loop[Symbol.asyncIterator]();
+      const next = events.next();
+      await fake.until(({ $case }) => $case === "watch");
+      assert.equal(await events.return?.(), { done: true, value: undefined });
+      assert.is((await next).done, true);
+    }
+    await client.check("a");
+    assert.is(fake.heardOf("forget").length, 2);
+  }));
+
+test("a wish that cannot be watched harms nobody who holds a lock", () =>
+  withClient(async (client) => {
+    const lock = await client.acquire("a");
+    for (const wish of [{}, { prefix: 5 }, { leaseId: "x" }]) {
+      const error = await rejection(Promise.resolve().then(() => client.watch(wish as never)));
+      assert.is((error as LockError).code, "INVALID");
+    }
+    assert.is(((await rejection(client.list({ prefix: 5 as never }))) as LockError).code, "INVALID");
+    assert.is(await lock.release(), "released");
+  }));
+
+test("a client that is closed watches nothing", () =>
+  withFake(async (fake) => {
+    const client = await connect(fake.endpoint);
+    await client.close();
+    const error = await rejection(Promise.resolve().then(() => client.watch({ prefix: "" })));
+    assert.is((error as LockError).code, "CLOSED");
+  }));
+
 test("whoever observes an election is told of the leader first, then of every change", () =>
   withClient(async (client, fake) => {
     const leaders = client.observe("a")[Symbol.asyncIterator]();
@@ -182,6 +228,21 @@ test("a leader proclaims, and resigns", () =>
     assert.equal([leadership.value, fake.heardOf("proclaim")[0]?.metadata], ["two", "two"]);
     assert.is(await leadership.resign(), "released");
     assert.is(fake.holders.size, 0);
+  }));
+
+test("a candidate hears that he stands, and says who asks and how urgently", () =>
+  withClient(async (client, fake) => {
+    const leadership = await client.elect("a");
+    let stands: () => void = () => undefined;
+    const standing = new Promise<void>((resolve) => {
+      stands = resolve;
+    });
+    const second = client.elect("a", { priority: 3, context: "second", onQueued: () => stands() });
+    await standing;
+    const { priority, context } = fake.heardOf("acquire")[1] ?? {};
+    assert.equal([priority, context], [3, "second"]);
+    await leadership.resign();
+    assert.is(await (await second).resign(), "released");
   }));
 
 test.run();
