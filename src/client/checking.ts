@@ -45,25 +45,13 @@ export function objectIn<Value extends object>(what: string, value: Value): Valu
   return value;
 }
 
-export const nameIn = (name: unknown, what = "the name of a lock"): string => textIn(what, name, 1, 512);
+export const nameIn = (name: unknown, what = "the name of a lock"): string => textIn(what, name, 1, nameBytesMax);
 
 /** How many at most; `Infinity` is as many as there are. */
 export function limitIn(limit: unknown): number {
   if (limit === Number.POSITIVE_INFINITY) return limit;
   return wholeIn("limit", limit, 1, Number.MAX_SAFE_INTEGER);
 }
-
-export function wishIn(wish: WatchWish): WatchWish {
-  const given = Object.entries(wish ?? {}).filter(([, value]) => value !== undefined);
-  const [[what, value] = []] = given;
-  if (given.length === 1 && what === "prefix") return { prefix: filterIn("prefix", value) };
-  if (given.length === 1 && what === "lock") return { lock: nameIn(value) };
-  if (given.length === 1 && what === "leaseId") return { leaseId: numberIn("leaseId", value) };
-  throw invalid("a watch is of a prefix, of a lock or of a leaseId: one of the three");
-}
-
-export const revisionIn = ({ afterRevision }: WatchOptions): number =>
-  afterRevision === undefined ? 0 : numberIn("afterRevision", afterRevision);
 
 export const ttlMsMin = 1_000;
 const nameBytesMax = 512;
@@ -108,7 +96,7 @@ export function settingOf(endpoints: string | readonly string[], options: Connec
   const atRiskMs = options.atRiskMs ?? third;
   return {
     endpoints: list,
-    owner: textIn("owner", options.owner ?? `${hostname()}/${process.pid}`, 1, 512),
+    owner: textIn("owner", options.owner ?? `${hostname()}/${process.pid}`, 1, nameBytesMax),
     ttlMs,
     renewMs: wholeIn("renewMs", options.renewMs ?? third, 100, third),
     // A healthy lease never has less than half of its ttl left, so that below that something is wrong.
@@ -192,7 +180,7 @@ export function waitOf(waitMs: number | undefined): number | null {
 }
 
 /** A name, or the beginning of names; or an owner. Empty: every one. */
-export const filterIn = (what: string, text: unknown): string => textIn(what, text, 0, 512);
+export const filterIn = (what: string, text: unknown): string => textIn(what, text, 0, nameBytesMax);
 
 export const metadataIn = (metadata: unknown, what = "metadata"): string => textIn(what, metadata, 0, metadataBytesMax);
 

@@ -20,7 +20,6 @@ import {
   termsOf,
   textIn,
   ttlIn,
-  wholeIn,
   wishIn,
 } from "./checking.ts";
 import { LockError } from "./errors.cts";
@@ -233,7 +232,7 @@ function looking({ link }: Parts): Looking {
     },
     waitGraph: async (options) => {
       const { limit = limitDefault, signal } = optionsIn(options);
-      return link.ask<WaitGraph>({ type: "waitGraph", limit: wholeIn("limit", limit, 1, 10_000) }, signal);
+      return link.ask<WaitGraph>({ type: "waitGraph", limit: Math.min(limitIn(limit), waitsMax) }, signal);
     },
   };
 }

@@ -116,7 +116,9 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
     proclaim: async (metadata, options) => {
       const text = metadataIn(metadata);
       lock.throwIfLost();
-      await link.ask({ type: "proclaim", lock: name, leaseId, token, metadata: text }, optionsIn(options).signal);
+      const { signal } = optionsIn(options);
+      const said = { type: "proclaim", leaseId, token, metadata: text } as const;
+      await Promise.all(names.map((each) => link.ask({ ...said, lock: each }, signal)));
     },
     on: (event: "state" | "yield", listener: StateListener | YieldListener) => {
       if (event !== "state" && event !== "yield")

@@ -1,7 +1,6 @@
 // Watches as loops: events wait here until the program comes for them. One that lets too many wait is not told more until it
 // has read these; then the watch goes on where it was.
 
-import { revisionIn } from "./checking.ts";
 import { LockError } from "./errors.cts";
 import { onAbort } from "./giving-up.ts";
 import type { CallNumber } from "./letters.ts";
@@ -27,7 +26,7 @@ async function* portions(link: Link, wish: WatchWish, options: Watch): AsyncGene
   let hasBegun = false;
   let waiting: Portion[] = [];
   let kept = 0;
-  let after = revisionIn(options);
+  let after = options.afterRevision ?? 0;
   let call: CallNumber | null = null;
   let error: LockError | null = null;
   let wake: (() => void) | null = null;
@@ -43,7 +42,8 @@ async function* portions(link: Link, wish: WatchWish, options: Watch): AsyncGene
         const revision = after;
         queueMicrotask(() => onBegun?.(revision));
       }
-      if (kept > keptMax) stop();
+      // What is present is told as a whole: a watch that stopped in the middle would begin from the beginning.
+      if (kept > keptMax && after > 0) stop();
     }
     wake?.();
   };

@@ -13,8 +13,8 @@ const wrong = (value: unknown) => value as never;
 const noText = () => "text";
 
 const mistakes: Readonly<Record<string, (client: Client) => Promise<unknown>>> = {
-  "a watch is of": async (client) => first(client.watch(wrong({}))),
-  "one of the three": async (client) => first(client.watch(wrong({ lock: "a", prefix: "b" }))),
+  "a watch is one of": async (client) => first(client.watch(wrong({}))),
+  "one of { prefix }": async (client) => first(client.watch(wrong({ lock: "a", prefix: "b" }))),
   "prefix must be a string": async (client) => first(client.watch({ prefix: wrong(noText) })),
   "leaseId must be a whole number": async (client) => first(client.watch({ leaseId: 0.5 })),
   "afterRevision must be a whole number.*1.5": (client) => first(client.watch({ lock: "a" }, { afterRevision: 1.5 })),
@@ -23,7 +23,7 @@ const mistakes: Readonly<Record<string, (client: Client) => Promise<unknown>>> =
   "prefix must have 0 to 512 bytes": (client) => client.list({ prefix: "x".repeat(513) }),
   "owner must be a string": (client) => client.list({ owner: wrong(noText) }),
   "owner must be well-formed": (client) => client.leases({ owner: "\ud800" }),
-  "name must be a string": (client) => client.releaseGrant({ leaseId: 1, token: 1, name: wrong(noText) }),
+  "name of a lock must be a string": (client) => client.releaseGrant({ leaseId: 1, token: 1, name: wrong(noText) }),
   "owner must have 1 to 512": (client) => client.cancel({ requestId: "r", owner: "" }),
 };
 
