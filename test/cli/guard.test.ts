@@ -168,6 +168,17 @@ test("a guardian outlasts the signals that end whole trees of processes, and if 
   assert.is(runs(diary.pid()), false);
 });
 
+test("a group that has to end does so even if its guardian is stopped", async () => {
+  const diary = newDiary();
+  const guard = await started(order(diary.command()));
+  await diary.untilStarted();
+  const guardian = parentOf(diary.pid());
+  process.kill(guardian, "SIGSTOP");
+  guard.terminate(0);
+  assert.is((await guard.end).type, "unguarded");
+  assert.is(runs(diary.pid()), false);
+});
+
 test("nothing of the guardian's own comes into the command", async () => {
   const list = join(directory, "descriptors");
   const guard = await started(order(["sh", "-c", `ls -l /proc/self/fd > ${list}`]));

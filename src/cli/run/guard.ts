@@ -30,6 +30,7 @@ export interface Guard {
   readonly start: (order: Order) => void;
   readonly setDeadline: (deadlineNs: bigint) => void;
   readonly forward: (signal: ForwardedSignal) => void;
+  /** Asks the group to end, and ends it after the grace. Does so from here if the guardian does not. */
   readonly terminate: (graceMs: number) => void;
   /** Ends the whole group at once, from here, and the guardian, which should have done it. */
   readonly kill: () => void;
@@ -37,6 +38,9 @@ export interface Guard {
   /** Of a guardian that has started nothing. */
   readonly dismiss: () => void;
 }
+
+/** A guardian that is told to end the group has done so within the grace, and not much later. One that is stopped has not. */
+const lateMs = 500;
 
 export function startGuard(graceMs: number, onLingering: () => void = () => undefined): Guard {
   const child = spawnGuardian();
@@ -46,9 +50,11 @@ export function startGuard(graceMs: number, onLingering: () => void = () => unde
   const ready = promised<void>();
   const end = promised<End>();
   let isOver = false;
+  let lastResort: NodeJS.Timeout | undefined;
   const finish = (how: End) => {
     isOver = true;
     group = null;
+    clearTimeout(lastResort);
     end.resolve(how);
   };
   onLetters<FromGuardian>(link, (letter) => {
@@ -64,6 +70,11 @@ export function startGuard(graceMs: number, onLingering: () => void = () => unde
     if (group !== null) await endGroup(group, graceMs);
     finish({ type: "unguarded" });
   };
+  const kill = () => {
+    if (group === null) return;
+    signalGroup(group, "SIGKILL");
+    child.kill("SIGKILL");
+  };
   // A guardian that nobody waits for any more.
   ready.promise.catch(() => undefined);
   link.on("error", () => undefined);
@@ -74,12 +85,11 @@ export function startGuard(graceMs: number, onLingering: () => void = () => unde
     start: (order) => send({ type: "start", order }),
     setDeadline: (deadlineNs) => send({ type: "deadline", deadlineNs: String(deadlineNs) }),
     forward: (signal) => send({ type: "signal", signal }),
-    terminate: (ms) => send({ type: "terminate", graceMs: ms }),
-    kill: () => {
-      if (group === null) return;
-      signalGroup(group, "SIGKILL");
-      child.kill("SIGKILL");
+    terminate: (ms) => {
+      send({ type: "terminate", graceMs: ms });
+      lastResort ??= setTimeout(kill, ms + lateMs);
     },
+    kill,
     end: end.promise,
     dismiss: () => void link.destroy(),
   };
