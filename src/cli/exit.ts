@@ -58,7 +58,7 @@ const codes = {
 
 /** What a person can do about it. */
 const advice: Partial<Record<LockErrorCode, string>> = {
-  LOCKED: "wait for it, or see who holds it: lockmgr check",
+  LOCKED: "see who holds it: lockmgr check",
   WAIT_TIMEOUT: "wait longer, or see who is in the way: lockmgr waiters",
   OVERLOADED: "try again in a moment",
   NO_QUORUM: "try again in a moment, or see what the nodes say: lockmgr status",
@@ -70,6 +70,8 @@ const advice: Partial<Record<LockErrorCode, string>> = {
 export interface Failure {
   readonly code: string;
   readonly message: string;
+  /** What more there is to say to programs. */
+  readonly details?: object;
   readonly exitCode: number;
 }
 
@@ -82,7 +84,7 @@ export function failureOf(error: unknown): Failure {
   if (isLockError(error)) {
     const hint = advice[error.code];
     const message = hint === undefined ? error.message : `${error.message}; ${hint}`;
-    return { code: error.code, message, exitCode: codes[error.code] };
+    return { code: error.code, message, details: error.details, exitCode: codes[error.code] };
   }
   return {
     code: "INTERNAL",

@@ -66,8 +66,11 @@ export function newOutput({ isJson }: { readonly isJson: boolean }): Output {
 }
 
 /** Says why a command has failed. */
-export function writeFailure({ code, message }: Failure, isJson: boolean): void {
-  write(stderr, isJson ? `${JSON.stringify({ error: { code, message } })}\n` : `lockmgr: ${message}\n`);
+export function writeFailure({ code, message, details = {} }: Failure, isJson: boolean): void {
+  const error = { code, message, ...(Object.keys(details).length === 0 ? {} : { details }) };
+  // What is nobody's fault but this program's is told with its stack.
+  const text = code === "INTERNAL" ? message.split("\n").map(shown).join("\n") : shown(message);
+  write(stderr, isJson ? `${JSON.stringify(forPrograms({ error }))}\n` : `lockmgr: ${text}\n`);
 }
 
 /** Lines of a table whose columns stand below each other. */

@@ -140,8 +140,7 @@ async function hold<Result>(lock: Lock, use: Use<Result>): Promise<Result> {
   }
   const wasHeld = lock.state !== "lost";
   const how = await lock.release();
-  const isTaken = how === "forced" || how === "revoked";
-  if (how !== "released" && (isTaken || !wasHeld)) throw lostError(lock.name, how);
+  if (how !== "released") throw lock.signal.aborted ? lock.signal.reason : lostError(lock.name, how);
   return result;
 }
 

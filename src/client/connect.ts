@@ -42,7 +42,7 @@ export async function connect(endpoints: string | readonly string[], given?: Con
     onLetterOfLock: (number, letter) => {
       const lock = holding.lockOf(number);
       if (letter.type === "yielding") lock?.askToYield(letter.asked);
-      else lock?.look();
+      else lock?.look(letter.why);
     },
   });
 

@@ -1,7 +1,7 @@
 // The one class of errors of the SDK, and its closed set of codes. CommonJS, so that programs of both kinds of modules get
 // the very same class and `instanceof` holds everywhere.
 
-import type { Blocker, Delay, Wait } from "./views.ts" with { "resolution-mode": "import" };
+import type { Blocker, BlockingDelay, Wait } from "./views.ts" with { "resolution-mode": "import" };
 
 /**
  * Why a call failed.
@@ -49,16 +49,19 @@ export type LossReason = "expired" | "revoked" | "forced" | "closed" | "unreacha
 export interface LockErrorDetails {
   /** The lock that it is about; of several, the one that is in the way. */
   readonly lock?: string;
-  /** `LOCKED`: who holds it (one of them); absent if others only wait for it before. */
+  /** `LOCKED`: who holds it (one of them); absent if others only wait for it before. `WAIT_TIMEOUT`: who held it when the wait was over,
+   *  if that could be learnt. */
   readonly holder?: Blocker;
   /** `LOCKED`, `LOCK_DELAYED`: the lock-delay that is in the way. */
-  readonly delay?: Delay;
-  /** `LOCKED`, `LOCK_DELAYED`: how many requests wait for it. */
+  readonly delay?: BlockingDelay;
+  /** `LOCKED`, `LOCK_DELAYED`, `WAIT_TIMEOUT`: how many requests wait for it. */
   readonly queueLength?: number;
   /** `DEADLOCK`: each waits for the next, and the last for the first. */
   readonly cycle?: readonly Wait[];
   /** `LOST`: how. */
   readonly reason?: LossReason;
+  /** `LOST` by force: why, in the words of whoever took it, if they were heard of before the loss was seen. */
+  readonly why?: string;
   /** Whatever the service said in one word. */
   readonly serviceReason?: string;
 }

@@ -9,8 +9,8 @@ import type { YieldAsked } from "./views.ts";
 /** A lock, as far as others here have to do with it. */
 export interface Watched {
   readonly number: LockNumber;
-  /** Finds out how the lock is, and tells its listeners. */
-  readonly look: () => void;
+  /** Finds out how the lock is, and tells its listeners. `why`: what whoever took it has said. */
+  readonly look: (why?: string) => void;
   readonly askToYield: (asked: YieldAsked) => void;
   /** The client is being closed: it is lost, if it is held still. */
   readonly close: () => void;

@@ -35,6 +35,7 @@ export type {
 } from "./options.ts";
 export type {
   Blocker,
+  BlockingDelay,
   Delay,
   Demand,
   Ending,

@@ -19,7 +19,7 @@ import type {
 } from "./options.ts";
 import type {
   Blocker,
-  Delay,
+  BlockingDelay,
   Ending,
   Leader,
   LeaseInfo,
@@ -88,7 +88,7 @@ export type Attempt =
       readonly name: string;
       /** Who holds it; null if others wait for it before, or a lock-delay keeps it. */
       readonly holder: Blocker | null;
-      readonly delay: Delay | null;
+      readonly delay: BlockingDelay | null;
       readonly queueLength: number;
     };
 

@@ -62,9 +62,9 @@ export type FromThread =
   | { readonly type: "ended"; readonly call: CallNumber; readonly how: Ended }
   | { readonly type: "answered"; readonly call: CallNumber; readonly answer: unknown }
   | { readonly type: "yielding"; readonly lock: LockNumber; readonly asked: YieldAsked }
-  /** Something may have changed: look at the locks of this lease, or at this lock. */
+  /** Something may have changed: look at the locks of this lease, or at this lock. `why` is what whoever took it has said. */
   | { readonly type: "lookAtLease"; readonly lease: number }
-  | { readonly type: "lookAtLock"; readonly lock: LockNumber }
+  | { readonly type: "lookAtLock"; readonly lock: LockNumber; readonly why: string }
   | {
       readonly type: "events";
       readonly call: CallNumber;

@@ -38,6 +38,11 @@ export const abortedError = (signal: AbortSignal): LockError =>
 
 export const closedError = (): LockError => new LockError("CLOSED", "the client is closed");
 
+const threadFailure = (failure: unknown): ErrorData => ({
+  code: "INTERNAL",
+  message: `the thread of the client has failed: ${String(failure)}`,
+});
+
 export function newLink(setting: Setting, wishes: LinkWishes): Link {
   const worker = new Worker(new URL("./thread/main.js", import.meta.url), {
     workerData: setting,
@@ -80,15 +85,13 @@ export function newLink(setting: Setting, wishes: LinkWishes): Link {
   worker.once("exit", () => {
     isOver = true;
     const data: ErrorData =
-      failure === undefined
-        ? { code: "CLOSED", message: "the client is closed" }
-        : { code: "INTERNAL", message: `the thread of the client has failed: ${String(failure)}` };
+      failure === undefined ? { code: "CLOSED", message: "the client is closed" } : threadFailure(failure);
     for (const [call, listener] of [...calls]) listener({ type: "failed", call, error: data });
     wishes.onRefused(data);
   });
 
   const newCall = (listener: (letter: CallLetter) => void): CallNumber => {
-    if (isOver) throw closedError();
+    if (isOver) throw failure === undefined ? closedError() : toError(threadFailure(failure), failure);
     calls.set(++lastCall, listener);
     return lastCall;
   };

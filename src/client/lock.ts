@@ -24,6 +24,7 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
   const yieldListeners = new Set<YieldListener>();
   let state: LockState = "held";
   let reason: LossReason | null = null;
+  let loss: LockError | null = null;
   let releasing: Promise<Ended> | null = null;
 
   const become = (next: LockState) => {
@@ -32,22 +33,23 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
     // After the step in which it was found out: a listener that throws does not harm whoever only looked.
     for (const listener of stateListeners) queueMicrotask(() => listener(next, told));
   };
-  const lose = (how: LossReason) => {
+  const lose = (how: LossReason, why = "") => {
     if (state === "lost" || state === "released") return;
     reason = how;
+    loss = lostError(name, how, why);
     become("lost");
-    aborting.abort(lostError(name, how));
+    aborting.abort(loss);
   };
-  const look = () => {
+  const look = (why?: string) => {
     if (state === "lost" || state === "released") return;
     const taken = lossAt(board, place);
     const leftMs = remainingMs(lease.cell);
-    if (taken !== null) return lose(taken);
+    if (taken !== null) return lose(taken, why);
     if (leftMs === 0) return lose(foreseen(lease.cell));
     const next = leftMs < lease.atRiskMs ? "at-risk" : "held";
     if (next !== state) become(next);
   };
-  const aborting = lookingSignal(look);
+  const aborting = lookingSignal(() => look());
 
   const watched: Watched = {
     number: grant.lock,
@@ -108,7 +110,7 @@ export function newLock(grant: LockGrant, link: Link, holding: Holding): Lock {
     signal: aborting.signal,
     throwIfLost: () => {
       look();
-      if (state === "lost") throw lostError(name, reason ?? "expired");
+      if (loss !== null) throw loss;
       if (state === "released")
         throw new LockError("NOT_HELD", `${name} has been released`, { details: { lock: name } });
     },
@@ -141,5 +143,9 @@ const sentences: Readonly<Record<LossReason, string>> = {
   unreachable: "no renewal got through in time",
 };
 
-export const lostError = (name: string, reason: LossReason): LockError =>
-  new LockError("LOST", `${name} is lost: ${sentences[reason]}`, { details: { lock: name, reason } });
+export function lostError(name: string, reason: LossReason, why = ""): LockError {
+  const [said, more] = why === "" ? ["", {}] : [` (${why})`, { why }];
+  return new LockError("LOST", `${name} is lost: ${sentences[reason]}${said}`, {
+    details: { lock: name, reason, ...more },
+  });
+}

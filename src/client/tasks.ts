@@ -21,8 +21,8 @@ export function newTasks(): Tasks {
   return {
     context: () => {
       const task = current.getStore();
-      // What was started inside a `withLock` and outlives it is on its own.
-      return task === undefined || task.isOver ? String(++started) : task.context;
+      // Not a name that a program would choose for a task of its own. What was started inside a `withLock` and outlives it is on its own.
+      return task === undefined || task.isOver ? `#${++started}` : task.context;
     },
     within: async (context, run) => {
       const task: Task = { context, isOver: false };

@@ -63,6 +63,9 @@ export interface Delay {
   readonly lockDelayMs: number;
 }
 
+/** A lock-delay that is in the way of a request: what the service says of it when it refuses. `check` says the rest. */
+export type BlockingDelay = Pick<Delay, "token" | "remainingMs">;
+
 /** A lock. One that nobody holds exists all the same. */
 export interface LockInfo {
   readonly name: string;

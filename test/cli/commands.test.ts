@@ -68,6 +68,14 @@ test("acquire takes several locks, all or none, and says 11 when somebody holds 
   assert.equal((await client.check(one)).holders, []);
 });
 
+test("with --json a refusal says who is in the way", async () => {
+  const name = fresh();
+  await using lock = await client.acquire(name);
+  const { stderr } = await lockmgr("acquire", name, "--json");
+  const { error } = JSON.parse(stderr) as { error: { code: string; details: { holder: { token: number } } } };
+  assert.equal([error.code, error.details.holder.token], ["LOCKED", lock.token]);
+});
+
 test("check says who holds a lock, and how many wait", async () => {
   const name = fresh();
   assert.is((await lockmgr("check", name)).stdout, `${name} is free\n`);
@@ -116,6 +124,8 @@ test("names that would speak to the terminal are shown, not obeyed", async () =>
   assert.match(stdout, "\\u{1b}[31m\\n锁");
   assert.not.match(stdout, "\u001b");
   assert.is(((await asked("ls", name)) as { name: string }[])[0]?.name, name);
+  const refusal = await lockmgr("acquire", name);
+  assert.match(refusal.stderr, "\\u{1b}[31m\\n锁 is held by test");
 });
 
 test("waiters lists them in their order", async () => {

@@ -188,9 +188,13 @@ test("withLock does not reject if only the lock's release did not get through", 
 test("a lock that is taken by force is lost, and no other lock with it", () =>
   withClient(async (client, fake) => {
     const [taken, kept] = [await client.acquire("a"), await client.acquire("b")];
-    fake.happen(client.leaseId, [{ kind: EventKind.EVENT_KIND_FORCED, lock: "a", token: BigInt(taken.token) }]);
+    const { EVENT_KIND_FORCED: kind } = EventKind;
+    fake.happen(client.leaseId, [{ kind, lock: "a", token: BigInt(taken.token), text: "a hotfix must go out" }]);
     await aborted(taken.signal);
     assert.equal([taken.lossReason, kept.state], ["forced", "held"]);
+    const error = taken.signal.reason as LockError;
+    assert.is(error.details.why, "a hotfix must go out");
+    assert.match(error.message, "by force (a hotfix must go out)");
   }));
 
 test("a loss that is told before the grant is not overlooked", () =>

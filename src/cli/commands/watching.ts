@@ -7,6 +7,7 @@ import { connectTo, withClient } from "../connection.ts";
 import { CommandError, exitCodes, failureOf, usageError } from "../exit.ts";
 import { ownerAndMetadata } from "../how-held.ts";
 import { catchInterrupts, type EndingSignal, type Interrupts } from "../interrupts.ts";
+import { lossOf } from "../loss.ts";
 import { type Colour, cut, type Output, shown } from "../output.ts";
 import { shownSpan } from "../spans.ts";
 
@@ -130,7 +131,7 @@ async function elect(call: Call): Promise<undefined> {
     );
     await firstOf([signal, leadership.signal]);
     if (leadership.signal.aborted) {
-      const why = leadership.lock.lossReason ?? "lost";
+      const why = lossOf(leadership.lock) ?? "lost";
       throw new CommandError("LOST", exitCodes.lost, `does not lead ${shown(name)} any more: ${why}`);
     }
     await leadership.resign();

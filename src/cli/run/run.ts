@@ -9,6 +9,7 @@ import { connectTo } from "../connection.ts";
 import { CommandError, exitCodes, signalBase, usageError } from "../exit.ts";
 import { howHeld, ownerAndMetadata } from "../how-held.ts";
 import { catchInterrupts, type Interrupts, signalNumbers } from "../interrupts.ts";
+import { lossOf } from "../loss.ts";
 import { shown } from "../output.ts";
 import { writtenSpan } from "../spans.ts";
 import { type End, type Guard, startGuard } from "./guard.ts";
@@ -164,7 +165,7 @@ function exitCodeOf(plan: Plan, end: End, { lock, wasTaken }: Ending): number {
     case "tooLate":
       throw new CommandError("LOST", exitCodes.lost, `${shown(name)} was granted too late to begin; try again`);
     case "unguarded":
-      if (lock.state === "lost") throw lost(plan, lock.lossReason ?? "expired");
+      if (lock.state === "lost") throw lost(plan, lossOf(lock) ?? "expired");
       throw new CommandError(
         "INTERNAL",
         exitCodes.server,
@@ -172,8 +173,7 @@ function exitCodeOf(plan: Plan, end: End, { lock, wasTaken }: Ending): number {
       );
     case "gone": {
       if (end.endedBy === null && !wasTaken) return end.code ?? signalBase + constants.signals[end.signal ?? "SIGKILL"];
-      const why =
-        lock.lossReason ?? (end.endedBy === "order" ? "given up on request" : "no renewal got through in time");
+      const why = lossOf(lock) ?? (end.endedBy === "order" ? "given up on request" : "no renewal got through in time");
       throw lost(plan, why);
     }
   }

@@ -99,7 +99,7 @@ export function topLines(table: HotTable, nowMs: number, screen: Screen): string
   const waiting = hot.reduce((sum, { queueLength }) => sum + queueLength, 0);
   const rows = hot.slice(0, Math.max(0, screen.rows - 3)).map((one) => rowOf(one, nowMs));
   return [
-    `${hot.length} locks, ${held} held, ${waiting} waiting`,
+    `${hot.length} ${hot.length === 1 ? "lock" : "locks"}, ${held} held, ${waiting} waiting`,
     "",
     ...tableLines(["WAITING", "GRANTS/S", "SINCE", "NAME", "HOLDER"], rows),
   ].map((line) => cut(line, screen.columns));

@@ -3,8 +3,8 @@
 import type { AcquireResponse, CallError } from "../../transport/generated/lockmgr/v1/lock.ts";
 import type { LockErrorCode, LossReason } from "../errors.cts";
 import type { ErrorData } from "../letters.ts";
-import type { Ending } from "../views.ts";
-import { blockerFrom, delayFrom, endingFrom, waitFrom } from "./from-wire.ts";
+import type { Blocker, Ending } from "../views.ts";
+import { blockerFrom, blockingDelayFrom, endingFrom, waitFrom } from "./from-wire.ts";
 
 /** The status codes of gRPC, as far as they decide anything here. */
 export const status = {
@@ -70,6 +70,10 @@ export function failureFrom(error: CallError): ErrorData {
   };
 }
 
+/** Who holds a lock, since when and for how long still, in the words of the service. */
+export const heldBy = (lock: string, { owner, grantedAt, remainingMs }: Blocker): string =>
+  `${lock} is held by ${owner} since ${grantedAt.toISOString()}, and for another ${remainingMs} ms unless it is renewed`;
+
 export const lossOf = (ending: Ending): LossReason => (ending === "released" ? "expired" : ending);
 
 /** Why an acquire that is over was not granted. `granted` is none of these. */
@@ -84,13 +88,13 @@ export function refusalFrom(
         lock,
         queueLength,
         ...(holder === undefined ? {} : { holder: blockerFrom(holder) }),
-        ...(delay === undefined ? {} : { delay: delayFrom(delay) }),
+        ...(delay === undefined ? {} : { delay: blockingDelayFrom(delay) }),
       };
       if (holder === undefined && delay !== undefined) {
         return { code: "LOCK_DELAYED", message: `${lock} is not to be had for ${delay.remainingMs} ms more`, details };
       }
-      const who = holder === undefined ? "is waited for by others" : `is held by ${holder.owner}`;
-      return { code: "LOCKED", message: `${lock} ${who}`, details };
+      const message = holder === undefined ? `${lock} is waited for by others` : heldBy(lock, blockerFrom(holder));
+      return { code: "LOCKED", message, details };
     }
     case "waitEnded":
       return { code: "ABORTED", message: `the wait for ${name} was cancelled`, details: { lock: name } };

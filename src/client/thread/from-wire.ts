@@ -3,6 +3,7 @@
 import * as wire from "../../transport/generated/lockmgr/v1/types.ts";
 import type {
   Blocker,
+  BlockingDelay,
   Delay,
   Demand,
   Ending,
@@ -69,7 +70,13 @@ export const holderFrom = (holder: wire.Holder): Holder => ({
         },
 });
 
-export const delayFrom = ({ token, owner, remainingMs, lockDelayMs }: wire.Delay): Delay => ({
+/** Nor are those of a lock-delay. */
+export const blockingDelayFrom = ({ token, remainingMs }: wire.Delay): BlockingDelay => ({
+  token: Number(token),
+  remainingMs: Number(remainingMs),
+});
+
+const delayFrom = ({ token, owner, remainingMs, lockDelayMs }: wire.Delay): Delay => ({
   token: Number(token),
   owner,
   remainingMs: Number(remainingMs),

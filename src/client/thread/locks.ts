@@ -40,6 +40,12 @@ interface Held {
   ended: ((how: Ended) => void) | null;
 }
 
+interface Loss {
+  readonly reason: LossReason;
+  /** What whoever took it has said. */
+  readonly why: string;
+}
+
 const lostEarlyMax = 1_000;
 
 export function newLocks(
@@ -50,7 +56,7 @@ export function newLocks(
   const held = new Map<LockNumber, Held>();
   const byToken = new Map<number, Held>();
   /** Losses that were told before the grant was: answers and events come by different ways. The last ones. */
-  const lostEarly = new Map<number, LossReason>();
+  const lostEarly = new Map<number, Loss>();
   const boards: Boards = newBoards();
   let lastLock = 0;
 
@@ -66,14 +72,14 @@ export function newLocks(
     const shared = { lease: key, leaseMemory, atRiskMs, boardMemory: place.memory, place: place.index };
     post({ type: "granted", call, grant: { lock: number, names, token, leaseId, ...shared } });
     const early = lostEarly.get(token);
-    if (early !== undefined) lost(lock, early);
+    if (early !== undefined) lost(lock, early.reason, early.why);
   };
 
-  const lost = (lock: Held, reason: LossReason) => {
+  const lost = (lock: Held, reason: LossReason, why = "") => {
     if (lock.loss !== null) return;
     lock.loss = reason;
     boards.lose(lock.place, reason);
-    post({ type: "lookAtLock", lock: lock.number });
+    post({ type: "lookAtLock", lock: lock.number, why });
     lock.ended?.(reason);
   };
 
@@ -128,8 +134,9 @@ export function newLocks(
       const lock = byToken.get(token);
       const reason = lossKinds[event.kind];
       if (reason !== undefined) {
-        if (lock !== undefined) lost(lock, reason);
-        else rememberEarly(token, reason);
+        const why = reason === "forced" ? event.text : "";
+        if (lock !== undefined) lost(lock, reason, why);
+        else rememberEarly(token, { reason, why });
         // Locks expire and are revoked with their lease alone.
         if (lock !== undefined && reason !== "forced" && lease.loss === null) leases.lost(lease, reason);
       } else if (event.kind === EventKind.EVENT_KIND_YIELD_ASKED && lock !== undefined) {
@@ -139,8 +146,8 @@ export function newLocks(
     }
   };
 
-  const rememberEarly = (token: number, reason: LossReason) => {
-    lostEarly.set(token, reason);
+  const rememberEarly = (token: number, loss: Loss) => {
+    lostEarly.set(token, loss);
     for (const oldest of lostEarly.keys()) {
       if (lostEarly.size <= lostEarlyMax) break;
       lostEarly.delete(oldest);

@@ -24,8 +24,8 @@ const requestId = () => `${incarnation}-${++lastRequest}`;
 const session = newSession(setting, {
   hello: () => leases.hello(),
   onWelcome: (welcome) => leases.onWelcome(welcome),
-  onRefused: (error) => {
-    if (!leases.onRefused(error) && isFinal(error)) post({ type: "refused", error: failureFrom(error) });
+  onRefused: (error, isLast) => {
+    if (!leases.onRefused(error) && isLast && isFinal(error)) post({ type: "refused", error: failureFrom(error) });
   },
   onLeaseEvents: (heard) => leases.onLeaseEvents(heard),
   onDown: (error) => post({ type: "trouble", error: failureFrom(error) }),
@@ -48,6 +48,8 @@ const questioning = newQuestioning(setting, session, { requestId, post });
 
 /** A service that does not answer keeps nobody from closing for longer. */
 const closeMsMax = Math.min(setting.requestTimeoutMs, 3_000);
+/** Nor does one that is not reached, while there is a lease to be given back. */
+const downMsMax = Math.min(closeMsMax, 1_000);
 
 function close(): void {
   let isFinished = false;
@@ -58,8 +60,8 @@ function close(): void {
     session.close();
     post({ type: "closed" });
   };
-  const patience = setTimeout(finish, session.isUp() ? closeMsMax : 0);
   const open = leases.stop();
+  const patience = setTimeout(finish, session.isUp() ? closeMsMax : open.length > 0 ? downMsMax : 0);
   requests.close();
   locks.close(() => {
     let left = open.length;

@@ -3,11 +3,12 @@
 
 import type { AcquireRequest, AcquireResponse } from "../../transport/generated/lockmgr/v1/lock.ts";
 import { WaitEnd } from "../../transport/generated/lockmgr/v1/lock.ts";
+import type { Lock as WireLock } from "../../transport/generated/lockmgr/v1/types.ts";
 import { remainingMs } from "../cells.ts";
 import type { AcquireSpec, CallNumber, ErrorData, FromThread, Setting } from "../letters.ts";
 import { betweenMs, nowNs, timerMs } from "../monotonic.ts";
-import { failureFrom, isLeaseGone, refusalFrom } from "./failures.ts";
-import { demandToWire } from "./from-wire.ts";
+import { failureFrom, heldBy, isLeaseGone, refusalFrom } from "./failures.ts";
+import { blockerFrom, demandToWire } from "./from-wire.ts";
 import type { Lease } from "./lease.ts";
 import type { Leases, Wish } from "./leases.ts";
 import type { Heard, Said } from "./questions.ts";
@@ -43,6 +44,8 @@ interface Request {
   lease: Lease | null;
   requestId: string;
   handle: CallHandle | null;
+  /** The lock that was in the way when it was told to wait. */
+  obstacle: string;
 }
 
 const waitMsMost = 86_400_000;
@@ -50,6 +53,8 @@ const waitMsMost = 86_400_000;
 const waitMarginMs = 250;
 /** For so long whoever gives up waits to hear that nothing is left of the request. It is cancelled all the same. */
 const cancelMsMax = 500;
+/** For so long whoever has waited in vain waits to hear who was in the way. */
+const lookMsMax = 500;
 /** More requests than this are not put on one session; the rest of what a session takes is for giving locks back. */
 const requestsMax = 9_000;
 
@@ -71,7 +76,7 @@ export function newRequests(
       post({ type: "failed", call, error: { code: "OVERLOADED", message } });
       return;
     }
-    const state = { timer: undefined, wish: null, lease: null, requestId: "", handle: null };
+    const state = { timer: undefined, wish: null, lease: null, requestId: "", handle: null, obstacle: "" };
     const request: Request = { call, spec, startedNs: nowNs(), ...state };
     requests.set(call, request);
     if (spec.waitMs !== null) {
@@ -135,6 +140,23 @@ export function newRequests(
     post({ type: "failed", call: request.call, error });
   };
 
+  /** Its wait is over: says who was in the way, if that can be learnt at once. */
+  const failLate = (request: Request) => {
+    finish(request);
+    const error = lateError(request);
+    const lock = request.obstacle || nameOf(request.spec);
+    const tell = (failure: ErrorData) => post({ type: "failed", call: request.call, error: failure });
+    session.call(
+      { $case: "check", value: { lock } },
+      {
+        isVolatile: true,
+        budgetMs: lookMsMax,
+        onHeard: (heard) => tell(heard.$case === "checked" ? withHolder(error, heard.value.lock) : error),
+        onError: () => tell(error),
+      },
+    );
+  };
+
   const hear = (request: Request, lease: Lease, heard: Heard) => {
     if (heard.$case === "queued") {
       const { position, obstacle } = heard.value;
@@ -143,6 +165,7 @@ export function newRequests(
         lock: obstacle?.lock ?? nameOf(request.spec),
         owner: obstacle?.holder?.owner ?? null,
       };
+      request.obstacle = queued.lock;
       post({ type: "queued", call: request.call, queued });
     } else if (heard.$case === "acquired") hearResult(request, lease, heard.value);
   };
@@ -158,7 +181,7 @@ export function newRequests(
       }
       if (result.value.reason === WaitEnd.WAIT_END_TIMEOUT) {
         if (request.spec.waitMs === null) return wish(request);
-        return fail(request, lateError(request));
+        return failLate(request);
       }
     }
     const unreadable: ErrorData = { code: "INTERNAL", message: "the service's answer is of an unknown kind" };
@@ -229,6 +252,14 @@ export function newRequests(
       for (const request of [...requests.values()]) fail(request, error);
     },
   };
+}
+
+function withHolder(error: ErrorData, lock: WireLock | undefined): ErrorData {
+  const holder = lock?.holders[0];
+  if (lock === undefined || holder === undefined) return error;
+  const blocker = blockerFrom(holder);
+  const message = `${error.message}: ${heldBy(lock.name, blocker)}`;
+  return { ...error, message, details: { lock: lock.name, holder: blocker, queueLength: lock.queueLength } };
 }
 
 interface Terms {

@@ -41,8 +41,9 @@ export interface SessionWishes {
   /** What to begin a stream with. */
   readonly hello: () => Hello;
   readonly onWelcome: (welcome: Welcome) => void;
-  /** The service does not want the hello, for a reason that does not pass. */
-  readonly onRefused: (error: CallError) => void;
+  /** The service does not want the hello, for a reason that does not pass. `isLast`: no endpoint has welcomed it since all were
+   *  tried. */
+  readonly onRefused: (error: CallError, isLast: boolean) => void;
   readonly onLeaseEvents: (heard: Heard & { $case: "events" }) => void;
   readonly onDown: (error: CallError) => void;
 }
@@ -101,7 +102,7 @@ export function newSession(setting: Setting, wishes: SessionWishes): Session {
     failures = wasUp ? 0 : failures + 1;
     const error = { code, message, reason: code === status.unavailable ? "unreachable" : "" };
     // How a hello is answered that is not welcome.
-    if (!isPassing(error)) wishes.onRefused(error);
+    if (!isPassing(error)) wishes.onRefused(error, failures >= endpoints.length);
     wishes.onDown(error);
     for (const open of [...calls.values()]) if (open.options.isVolatile === true) fail(open, error);
     const round = Math.floor(failures / endpoints.length);

@@ -91,11 +91,18 @@ export function openStream(options: StreamOptions): Stream {
     }
   });
   call.on("error", (error: Error & { code?: number; details?: string }) =>
-    breakWith(error.code ?? unavailable, `${options.endpoint}: ${error.details || error.message}`),
+    breakWith(error.code ?? unavailable, `${options.endpoint}: ${plain(error.details || error.message)}`),
   );
   call.on("end", () => breakWith(unavailable, `${options.endpoint} has ended the session`));
   return { say, close };
 }
+
+/** The words of gRPC on one line, without what says nothing. */
+const plain = (words: string): string =>
+  words
+    .replace(/\s+/g, " ")
+    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
+    .replace(/[. ]*Resolution note: *$/, "");
 
 const addressOf = (endpoint: string): string => endpoint.replace(/^https?:\/\//, "");
 

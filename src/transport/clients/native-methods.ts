@@ -133,7 +133,8 @@ const grantRows = (row: MakeRow, settings: Settings, spans: Spans) => ({
     toOperation: (request) => asking.release(request, settings),
     scope: ({ leaseId }) => ({ lease: anyLeaseNamed(leaseId) }),
     response: released,
-    about: ({ lock }) => lock,
+    // Where there are no regions the token says what is meant, whatever lock is named with it.
+    about: ({ lock }) => (asking.hasRegions(settings) ? lock : ""),
   }),
   cancel: row<lock.CancelRequest, lock.CancelResponse>({
     name: `${lockService}/Cancel`,

@@ -5,9 +5,12 @@ import type { Answer, Ending, Holder, Obstacle, Refusal, Standing } from "../../
 /** In quotes, on one line, whatever it is made of. */
 const quote = (text: string): string => JSON.stringify(text);
 
+/** A lock by its name; what is known by its token alone has none. */
+const named = (lock: string): string => (lock === "" ? "that grant" : `lock ${quote(lock)}`);
+
 /** Who holds the lock, since when, and for how long still. */
 const heldBy = (lock: string, holder: Holder): string =>
-  `lock ${quote(lock)} is held by ${quote(holder.owner)} since ${new Date(holder.grantedAt).toISOString()} ` +
+  `${named(lock)} is held by ${quote(holder.owner)} since ${new Date(holder.grantedAt).toISOString()} ` +
   `and for another ${Math.max(0, Math.ceil(holder.remaining))} ms unless it is renewed (fencing token ${holder.token})`;
 
 /** Why a request that does not wait was not granted. */
@@ -75,7 +78,7 @@ export function sentence(answer: Answer, lock: string, standing: Standing | null
     case "leaseOfAnother":
       return `the lease belongs to ${quote(answer.owner)}, not to the owner given`;
     case "notHeld":
-      return `nobody holds lock ${quote(lock)}`;
+      return lock === "" ? "nobody holds anything under that fencing token" : `nobody holds lock ${quote(lock)}`;
     case "grantExpired":
       return `the grant has expired, and nobody holds lock ${quote(lock)}`;
     case "forgotten":

@@ -92,6 +92,8 @@ test("the other answers are told as they are", () => {
     { how: Ending.ENDING_REVOKED },
   );
   tells(rows.release, lease, { type: "staleToken", holder }, "stale-token");
+  const unknown = rows.release.fromAnswer({ type: "notHeld" }, { ...lease, lock: "a lock that others hold" });
+  assert.is(isFailure(unknown) && unknown.message, "nobody holds anything under that fencing token");
   const cancel = { requestId: "r", under: { $case: "leaseId", value: 7n }, lock: "", leaseOwner: "" } as const;
   tells(rows.cancel, cancel, { type: "cancelled", token: null }, { token: 0n });
   tells(rows.cancel, cancel, { type: "cancelled", token: fencingToken(9) }, { token: 9n });
