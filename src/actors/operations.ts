@@ -43,6 +43,8 @@ export type Write =
       /** The lock that it wanted, and in whose name; must be said where there are several regions. */
       readonly lock?: string;
       readonly owner?: string;
+      /** Said by somebody else than who made the request: a grant is left alone, since its holder would not know. */
+      readonly onlyWaiting?: true;
     }
   /** Changes what a grant says of itself. */
   | {

@@ -236,7 +236,7 @@ function looking({ link }: Parts): Looking {
   };
 }
 
-type Intervening = Pick<Client, "revokeLease" | "forceRelease" | "askYield" | "cancel">;
+type Intervening = Pick<Client, "revokeLease" | "forceRelease" | "askYield" | "cancelWait" | "cancel">;
 
 const intervening = ({ link }: Parts): Intervening => ({
   revokeLease: async (leaseId, options) =>
@@ -251,6 +251,10 @@ const intervening = ({ link }: Parts): Intervening => ({
     const which = { lock: nameIn(name), token: numberIn("token", token) };
     const asked = { reason: reasonIn(reason), graceMs: graceIn(graceMs), force: booleanIn("force", force) };
     return link.ask<number[]>({ type: "askYield", ...which, ...asked }, signal);
+  },
+  cancelWait: async (request, options) => {
+    const question = { type: "cancelWait", requestId: textIn("request", request, 1, 128) } as const;
+    await link.ask(question, optionsIn(options).signal);
   },
   cancel: async (request, options) => {
     const { requestId, name = "", leaseId, owner } = objectIn<Partial<Cancelled>>("a request", request);

@@ -173,8 +173,11 @@ export interface Client extends AsyncDisposable {
   forceRelease(name: string, options: ForceOptions): Promise<number[]>;
   /** Asks holders to give a lock up. Says the tokens of the grants that were asked for. */
   askYield(name: string, options: YieldOptions): Promise<number[]>;
+  /** Ends the wait of a request, whoever made it: by the `request` of its `WaiterInfo`. Whoever waits is told that it was cancelled
+   *  (`ABORTED`). A request that has been granted meanwhile is left alone. */
+  cancelWait(request: string, options?: AskOptions): Promise<void>;
   /** Undoes a request that was made by the interface itself (HTTP, gRPC), by the id that its client gave it. Says the token of the grant
-   *  that was released, if one was. Requests of this SDK have ids that nobody is told: end those with their `signal`. `name` is the
+   *  that was released, if one was. Requests of this SDK have ids that nobody is told: end those with their `signal`, or by `cancelWait`. `name` is the
    *  lock; where there are several regions it must be said. */
   cancel(
     request: { readonly requestId: string; readonly name?: string } & (

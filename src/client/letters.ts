@@ -126,6 +126,7 @@ export type Question =
       readonly token: number;
       readonly metadata: string;
     }
+  | { readonly type: "cancelWait"; readonly requestId: string }
   | {
       readonly type: "cancel";
       readonly requestId: string;

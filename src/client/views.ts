@@ -79,7 +79,7 @@ export interface LockInfo {
 
 /** A request that waits. */
 export interface WaiterInfo {
-  /** The request's id as the service knows it. */
+  /** The request's id as the service knows it, and as `cancelWait` takes it. */
   readonly request: string;
   readonly owner: string;
   readonly leaseId: number;

@@ -82,6 +82,7 @@ export function writeToWire(write: Write): WireOperation {
           lease: optionalToWire(write.lease),
           lock: write.lock,
           owner: write.owner,
+          onlyWaiting: write.onlyWaiting === true,
         },
       };
     case "proclaim": {
@@ -135,13 +136,14 @@ export function writeFromWire(operation: WireOperation): Write {
         token: fromWire(operation.value.token),
       };
     case "cancel": {
-      const { request, lease, lock, owner } = operation.value;
+      const { request, lease, lock, owner, onlyWaiting } = operation.value;
       return {
         type: "cancel",
         request: requestId(request),
         lease: optionalFromWire<LeaseId>(lease) ?? null,
         ...(lock !== undefined && { lock }),
         ...(owner !== undefined && { owner }),
+        ...(onlyWaiting && { onlyWaiting }),
       };
     }
     case "proclaim": {

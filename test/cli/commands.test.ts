@@ -135,7 +135,7 @@ test("waiters lists them in their order", async () => {
   const waiting: Promise<unknown>[] = [];
   for (const owner of ["one", "two"]) {
     const other = client.acquire(name, { metadata: owner, signal: giveUp.signal, context: owner });
-    waiting.push(other.catch(() => undefined));
+    waiting.push(other.catch((error: Error) => error.message));
     await until(`${owner} waits`, async () => (await client.waiters(name)).length === waiting.length);
   }
   const listed = (await asked("waiters", name)) as { position: number; metadata: string }[];
@@ -146,7 +146,16 @@ test("waiters lists them in their order", async () => {
       [2, "two"],
     ],
   );
-  assert.is(linesOf((await lockmgr("waiters", name)).stdout).length, 3);
+  const table = (await lockmgr("waiters", name)).stdout;
+  assert.is(linesOf(table).length, 3);
+  const [, first = ""] = linesOf(table);
+  const { code } = await lockmgr("cancel", first.split(/\s+/).at(-1) ?? "");
+  assert.is(code, 0);
+  assert.match(String(await waiting[0]), "the wait for");
+  assert.equal(
+    (await client.waiters(name)).map(({ metadata }) => metadata),
+    ["two"],
+  );
   giveUp.abort();
   await Promise.all(waiting);
 });

@@ -51,7 +51,7 @@ const writes = {
   }),
   releaseAll: fc.record({ lease: count, token: count }),
   cancel: fc.record(
-    { request: word, lease: fc.option(count), lock: word, owner: word },
+    { request: word, lease: fc.option(count), lock: word, owner: word, onlyWaiting: fc.constant(true as const) },
     { requiredKeys: ["request", "lease"] },
   ),
   proclaim: fc.record({ lock: word, lease: count, token: count, metadata: word }),

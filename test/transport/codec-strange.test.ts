@@ -204,7 +204,7 @@ test("a number that a double cannot hold exactly is malformed, wherever it stand
   const others: NonNullable<Write["operation"]>[] = [
     { $case: "endLease", value: { lease: large } },
     { $case: "releaseAll", value: { lease: 1n, token: large } },
-    { $case: "cancel", value: { request: "r", lease: large } },
+    { $case: "cancel", value: { request: "r", lease: large, onlyWaiting: false } },
     { $case: "proclaim", value: { lock: "a", lease: 1n, token: large, metadata: "" } },
     { $case: "askYield", value: { lock: "a", token: undefined, reason: "", graceMs: large, force: false } },
     { $case: "forceRelease", value: { lock: "a", token: large, reason: "" } },

@@ -66,7 +66,12 @@ export function isSameOperation(one: Operation, other: Operation): boolean {
     case "releaseAll":
       return other.type === "releaseAll" && one.lease === other.lease && one.token === other.token;
     case "cancel":
-      return other.type === "cancel" && one.request === other.request && one.lease === other.lease;
+      return (
+        other.type === "cancel" &&
+        one.request === other.request &&
+        one.lease === other.lease &&
+        one.onlyWaiting === other.onlyWaiting
+      );
     case "proclaim":
     case "askYield":
     case "forceRelease":

@@ -141,14 +141,15 @@ export function releaseAll(turn: Turn, { lease, token }: Asked<"releaseAll">): O
   return { type: "released", token };
 }
 
-/** Whatever the request has come to. One that comes later finds what is remembered here. */
-export function cancel(turn: Turn, { request, lease }: Asked<"cancel">): Outcome {
+/** Whatever the request has come to, unless only its wait is meant. One that comes later finds what is remembered here. */
+export function cancel(turn: Turn, { request, lease, onlyWaiting }: Asked<"cancel">): Outcome {
   const { table, index } = turn;
   const waiter = table.waiters.get(request);
   if (waiter !== undefined) {
     leave(turn, waiter, { type: "requestCancelled" });
     return { type: "cancelled", token: null };
   }
+  if (onlyWaiting) return { type: "cancelled", token: null };
   const record = grantOf(table, request, lease);
   if (record !== null) {
     end(turn, record, "released");

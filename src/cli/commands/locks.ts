@@ -166,14 +166,14 @@ async function listWaiters(call: Call): Promise<undefined> {
   const waiters = await withClient(call.shared, {}, (client) => client.waiters(name, { limit }));
   call.output.either(waiters, () =>
     call.output.table(
-      ["", "OWNER", "MODE", "LEASE", "PRIORITY", "SINCE", "ESTIMATE"],
+      ["", "OWNER", "MODE", "LEASE", "PRIORITY", "SINCE", "ESTIMATE", "REQUEST"],
       waiters.map((waiter) => waiterRow(waiter, name)),
     ),
   );
 }
 
 function waiterRow(
-  { position, owner, demands, leaseId, priority, askedAt, estimateMs }: WaiterInfo,
+  { position, owner, demands, leaseId, priority, askedAt, estimateMs, request }: WaiterInfo,
   name: string,
 ): string[] {
   const demand = demands.find(({ lock }) => lock === name);
@@ -181,5 +181,5 @@ function waiterRow(
     demand === undefined ? "" : demand.mode === "semaphore" ? `${demand.permits} of ${demand.limit}` : demand.mode;
   const since = shownSpan(Math.max(0, Date.now() - askedAt.getTime()));
   const estimate = estimateMs === null ? "" : `in ${shownSpan(estimateMs)}`;
-  return [String(position), cut(shown(owner), 40), mode, String(leaseId), String(priority), since, estimate];
+  return [String(position), cut(shown(owner), 40), mode, String(leaseId), String(priority), since, estimate, request];
 }

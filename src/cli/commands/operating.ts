@@ -16,6 +16,14 @@ export function addOperatingCommands(program: Command): void {
     .option("--limit <n>", "how many at most", "1000");
   acts(listing, listLeases);
   acts(lease.command("revoke <id>").description("end a lease, with all that it holds and waits for"), revokeLease);
+  acts(
+    program.command("cancel <request>").description("end a wait, by its request as waiters shows it"),
+    async (call) => {
+      const request = argument(call, 0, "the request");
+      await withClient(call.shared, {}, (client) => client.cancelWait(request));
+      call.output.either({ cancelled: request }, () => call.output.line(`${shown(request)} waits no more`));
+    },
+  );
   const forcing = program
     .command("force-release <name>")
     .description("take a lock from its holders; the next in line gets it")

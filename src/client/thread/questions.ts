@@ -58,6 +58,10 @@ function writeOf(question: WriteQuestion, requestId: string, owner: string): Sai
       const value = { lock, leaseId: BigInt(leaseId), token: BigInt(token), metadata, requestId };
       return { $case: "proclaim", value };
     }
+    case "cancelWait": {
+      const value = { requestId: question.requestId, lock: "", leaseOwner: "" };
+      return { $case: "cancel", value: { ...value, under: { $case: "listed", value: true } } };
+    }
     case "cancel": {
       const { requestId: cancelled, under } = question;
       return {

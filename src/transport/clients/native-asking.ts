@@ -2,7 +2,7 @@
 // there are several regions, what they do not serve is refused here. Knows nothing of gRPC or HTTP.
 
 import type { AcquireAll, Look, Operation, WatchWish } from "../../actors/operations.ts";
-import { leaseId, millis, type WallTime, wallTime } from "../../actors/scalars.ts";
+import { leaseId, millis, requestId as requestIdOf, type WallTime, wallTime } from "../../actors/scalars.ts";
 import type * as asked from "../generated/lockmgr/v1/lock.ts";
 import { type Demand, Mode } from "../generated/lockmgr/v1/types.ts";
 import type { Settings } from "../settings.ts";
@@ -146,6 +146,7 @@ export function release(request: asked.ReleaseRequest, settings: Settings): Aski
 
 export function cancel(request: asked.CancelRequest, settings: Settings): Asking {
   const { requestId, under, lock, leaseOwner } = request;
+  if (under?.$case === "listed") return cancelListed(request, settings);
   const owner = under?.$case === "owner" ? under.value : leaseOwner;
   const problem =
     (requestId === "" ? "request_id must not be empty; it takes 1 to 128 bytes" : null) ??
@@ -160,14 +161,27 @@ export function cancel(request: asked.CancelRequest, settings: Settings): Asking
   return { type: "cancel", request: named, lease, ...(hasRegions(settings) && { lock, owner }) };
 }
 
+/** A waiter that somebody else has seen in its line. */
+function cancelListed({ requestId, under }: asked.CancelRequest, settings: Settings): Asking {
+  const problem =
+    (under?.value === true ? null : "listed is true if it is given") ??
+    (requestId === "" ? "request_id must not be empty; it is the request of a waiter" : null) ??
+    fields.requestIdProblem(requestId);
+  if (problem !== null) return invalidField(problem);
+  if (hasRegions(settings)) return unservedInRegions;
+  return { type: "cancel", request: requestIdOf(requestId), lease: null, onlyWaiting: true };
+}
+
 function cancelledProblem(under: asked.CancelRequest["under"]): string | null {
   switch (under?.$case) {
     case undefined:
-      return "lease_id or owner must be given";
+      return "lease_id, owner or listed must be given";
     case "leaseId":
       return leaseProblem("lease_id", under.value);
     case "owner":
       return textProblem("owner", under.value);
+    case "listed":
+      return null;
   }
 }
 

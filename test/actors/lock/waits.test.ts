@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { waitAlarm } from "../../../src/actors/alarms.ts";
+import type { Write } from "../../../src/actors/operations.ts";
 import { requestId } from "../../../src/actors/scalars.ts";
 import { expire, implicit } from "./build.ts";
 import {
@@ -136,6 +137,23 @@ test("a request that is cancelled after it was granted gives its grant back, wit
   assert.equal(came.told, [["q3", granted(3, 3)]]);
   assert.equal(short(came.events), ["released x bert 2 2", "granted x carl 3 1"]);
   assert.equal(answerTo(state, want(2, "x"), "q2"), { type: "grantOver", token: 2, how: "released" });
+});
+
+test("somebody else ends a wait, and no grant: its holder would not know", () => {
+  const state = queue();
+  const endWait = (request: string): Write => ({ ...cancel(request, null), onlyWaiting: true }) as Write;
+  assert.equal(come(state, endWait("q3")).told, [["q3", { type: "requestCancelled" }]]);
+  come(state, releaseAll(1, 1));
+  const before = holding(state, "x");
+  assert.equal(come(state, endWait("q2")), {
+    answer: { type: "cancelled", token: null },
+    told: [],
+    changes: [],
+    events: [],
+  });
+  assert.equal(holding(state, "x"), before);
+  come(state, endWait("later"));
+  assert.is(answerTo(state, want(3, "y"), "later")?.type, "granted", "nothing is remembered of it");
 });
 
 test("a request that is cancelled before it comes does nothing when it comes", () => {

@@ -52,13 +52,14 @@ export function releaseAll(turn: Turn, { lease, token }: Asked<"releaseAll">): O
   return over === undefined ? { type: "notHeld" } : { type: "grantOver", token, how: over.how };
 }
 
-export function cancel(turn: Turn, { request }: Asked<"cancel">): Outcome {
+export function cancel(turn: Turn, { request, onlyWaiting }: Asked<"cancel">): Outcome {
   const { model } = turn;
   const waiting = model.waiting.find((one) => one.requestId === request);
   if (waiting !== undefined) {
     leave(turn, waiting, { type: "requestCancelled" });
     return { type: "cancelled", token: null };
   }
+  if (onlyWaiting) return { type: "cancelled", token: null };
   const past = model.past.find((one) => one.requestId === request)?.outcome;
   const token = past?.type === "granted" ? past.token : null;
   const hold = model.holds.find((one) => one.requestId === request || one.token === token);

@@ -144,12 +144,13 @@ const writes: readonly fc.WeightedArbitrary<Draft>[] = [
   },
   {
     weight: 2,
-    arbitrary: fc.record({ id: ids, isOwn: fc.boolean() }).map(({ id, isOwn }) =>
+    arbitrary: fc.record({ id: ids, isOwn: fc.boolean(), isAnyones: fc.boolean() }).map(({ id, isOwn, isAnyones }) =>
       asWrite((twin) => {
         const request = id(twin);
         const { waiting, holds } = twin.model;
         const known = [...waiting, ...holds].find(({ requestId }) => requestId === request);
-        return { type: "cancel", request, lease: isOwn ? (known?.lease ?? leaseId(1)) : null };
+        const lease = isOwn ? (known?.lease ?? leaseId(1)) : null;
+        return { type: "cancel", request, lease, ...(isAnyones && { onlyWaiting: true }) };
       }),
     ),
   },

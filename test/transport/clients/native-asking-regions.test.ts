@@ -70,6 +70,11 @@ test("where there are several regions, one exclusive lock at a time is what can 
     lock: "a lock",
     owner: "me",
   });
+  assert.is(problems(regional.cancel, { ...cancel, under: { $case: "listed", value: true } }), unserved);
+  assert.match(
+    problems(regional.cancel, { ...cancel, under: { $case: "listed", value: false } }),
+    /^invalid: listed is true/,
+  );
   assert.match(problems(regional.cancel, { ...cancel, lock: "" }), /^invalid: lock must not be empty/);
   assert.match(problems(regional.cancel, { ...cancel, leaseOwner: "" }), /^invalid: lease_owner must not be empty/);
   assert.is(problems(regional.resign, { leaseId: 7n, token: 9n, requestId: "" }), unserved);

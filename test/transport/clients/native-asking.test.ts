@@ -193,7 +193,7 @@ test("a field at fault is named with its problem and its limit, and its very lim
     ],
     [
       problems(rows.cancel, { requestId: "r", under: undefined, lock: "", leaseOwner: "" }),
-      "lease_id or owner must be given",
+      "lease_id, owner or listed must be given",
     ],
     [
       problems(rows.openLease, { owner: "me", ttlMs: 3_600_001n, metadata: "", requestId: "" }),

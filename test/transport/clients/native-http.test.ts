@@ -95,7 +95,12 @@ test("every call is the operation that its path says", async ({ house }) => {
       { leaseId: 7 },
       { type: "cancel", request: nativeRequestId({ lease: leaseId(7) }, "r"), lease: 7 },
     ],
-    ["GET /v1/locks/a:verify?token=42", undefined, { type: "inspect", lock: "a", token: 42 }],
+    [
+      "POST /v1/requests/seen:cancel",
+      { listed: true },
+      { type: "cancel", request: "seen", lease: null, onlyWaiting: true },
+    ],
+    ["GET /v1/locks/a:verify?token=42", undefined, { type: "inspect", lock: "a" }],
     [
       "GET /v1/locks?prefix=a%2F&lease_id=3",
       undefined,

@@ -214,15 +214,21 @@ export interface ReleaseResponse {
 
 /** Cancels a request. */
 export interface CancelRequest {
-  /** The request's id as the client chose it. */
+  /** The request's id as the client chose it; with `listed`, as ListWaiters tells it. */
   requestId: string;
-  /** What the request was under. Exactly one of the two. */
+  /** What the request was under. Exactly one of the three. */
   under:
     | //
     /** The lease. */
     { $case: "leaseId"; value: bigint } //
     /** The owner, if it had a ttl of its own. */
-    | { $case: "owner"; value: string }
+    | { $case: "owner"; value: string } //
+    /**
+     * Always true. Whatever it was under: `request_id` is the `request` of a Waiter. It waits no more, and whoever asked is told that
+     * it was cancelled (WAIT_END_CANCELLED). A request that does not wait, or not any more, is left alone: its holder would not
+     * know. For whoever looks after the service; not where there are several regions.
+     */
+    | { $case: "listed"; value: boolean }
     | undefined;
   /** The lock that it wanted. Needed where there are several regions; elsewhere the request says it. */
   lock: string;
@@ -1650,6 +1656,9 @@ export const CancelRequest: MessageFns<CancelRequest> = {
       case "owner":
         writer.uint32(26).string(message.under.value);
         break;
+      case "listed":
+        writer.uint32(48).bool(message.under.value);
+        break;
     }
     if (message.lock !== "") {
       writer.uint32(34).string(message.lock);
@@ -1695,6 +1704,14 @@ export const CancelRequest: MessageFns<CancelRequest> = {
             }
 
             message.under = { $case: "owner", value: reader.string() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.under = { $case: "listed", value: reader.bool() };
             continue;
           }
           case 4: {

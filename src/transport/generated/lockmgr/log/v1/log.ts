@@ -178,6 +178,8 @@ export interface Cancel {
   lock?: string | undefined;
   /** In whose name. Said where there are several regions. */
   owner?: string | undefined;
+  /** Only if it waits: a grant is left alone, and a request that comes later is done. */
+  onlyWaiting: boolean;
 }
 
 /** Changes what a grant says of itself. */
@@ -1183,7 +1185,7 @@ export const ReleaseAll: MessageFns<ReleaseAll> = {
 };
 
 function createBaseCancel(): Cancel {
-  return { request: "", lease: undefined, lock: undefined, owner: undefined };
+  return { request: "", lease: undefined, lock: undefined, owner: undefined, onlyWaiting: false };
 }
 
 export const Cancel: MessageFns<Cancel> = {
@@ -1202,6 +1204,9 @@ export const Cancel: MessageFns<Cancel> = {
     }
     if (message.owner !== undefined) {
       writer.uint32(34).string(message.owner);
+    }
+    if (message.onlyWaiting !== false) {
+      writer.uint32(40).bool(message.onlyWaiting);
     }
     return writer;
   },
@@ -1249,6 +1254,14 @@ export const Cancel: MessageFns<Cancel> = {
             }
 
             message.owner = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.onlyWaiting = reader.bool();
             continue;
           }
         }
