@@ -140,7 +140,10 @@ async function hold<Result>(lock: Lock, use: Use<Result>): Promise<Result> {
   }
   const wasHeld = lock.state !== "lost";
   const how = await lock.release();
-  if (how !== "released") throw lock.signal.aborted ? lock.signal.reason : lostError(lock.name, how);
+  const isTaken = how === "forced" || how === "revoked";
+  if (how !== "released" && (isTaken || !wasHeld)) {
+    throw lock.signal.aborted ? lock.signal.reason : lostError(lock.name, how);
+  }
   return result;
 }
 
