@@ -69,7 +69,7 @@ function lookCase(look: Look): NonNullable<wire.Look["look"]> {
 
 export const lookToWire = (look: Look): wire.Look => ({
   look: lookCase(look),
-  token: look.type === "inspect" && look.token !== null ? toWire(look.token) : undefined,
+  token: look.type === "inspect" ? optionalToWire(look.token) : undefined,
 });
 
 export function lookFromWire({ look, token }: wire.Look): Look {

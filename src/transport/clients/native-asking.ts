@@ -212,7 +212,8 @@ export function listLocks(request: asked.ListLocksRequest, arrivedAt: WallTime):
     prefix,
     owner,
     lease: leaseId === 0n ? null : fields.anyLeaseNamed(leaseId),
-    grantedBefore: minAgeMs === 0n ? null : wallTime(Math.floor(arrivedAt) - Number(minAgeMs)),
+    // Nothing is older than the count of its moments; there are none below 0.
+    grantedBefore: minAgeMs === 0n ? null : wallTime(Math.max(0, Math.floor(arrivedAt) - Number(minAgeMs))),
     after: after.name,
     limit: Number(limit),
   };
