@@ -153,7 +153,15 @@ function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void 
   runUntil(timetable, timetable.now + 10_000);
   for (const id of ids) {
     const index = handed.get(id) ?? 0;
-    const { entries } = diskOf(cluster, id);
+    const { entries, snapshot } = diskOf(cluster, id);
+    const remembered = (snapshot?.slices ?? []).reduce((sum, slice) => sum + slice.outcomes.length, 0);
+    // One entry may end the waiting of several.
+    const perEntry = plan.queues === null ? 1 : 2;
+    check(
+      remembered <= perEntry * (plan.cluster.requestsRemembered + 1),
+      "what is remembered is bounded",
+      () => `${id}: ${remembered} outcomes`,
+    );
     const { snapshotEntries, trailingEntries } = configOf(cluster, nodeOf(cluster, id)).node;
     // A snapshot may wait for transfers under way until four times as much has come together.
     check(
