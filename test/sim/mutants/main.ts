@@ -1,19 +1,27 @@
 // Hunts every mutant, as many at once as there are cores: `npm run mutants`, or `npm run mutants -- NAME…` for some. Each must be
-// found by its own hunter, within its number of seeds, and for the right reason; else the exit code is 1. `--write` puts the
-// table of what was found into docs/MUTATIONS.md.
+// found by its own hunter, within its number of seeds, and for the right reason; else the exit code is 1. `--stories` hunts those
+// that scripted stories find: they are found in moments, and a story that has lost its point shows. `--write` puts the table of
+// what was found into docs/MUTATIONS.md.
 
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { mutants } from "./all.ts";
+import { stories } from "./hunters.ts";
 import type { Mutant, Report } from "./mutant.ts";
 import { hunted } from "./plant.ts";
 import { writeTable } from "./table.ts";
 
 const { values, positionals } = parseArgs({
-  options: { write: { type: "boolean", default: false }, jobs: { type: "string" } },
+  options: {
+    write: { type: "boolean", default: false },
+    stories: { type: "boolean", default: false },
+    jobs: { type: "string" },
+  },
   allowPositionals: true,
 });
-const wanted = mutants.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+const isWanted = ({ name, hunt }: Mutant): boolean =>
+  (positionals.length === 0 || positionals.includes(name)) && (!values.stories || hunt.by in stories);
+const wanted = mutants.filter(isWanted);
 const unknown = positionals.filter((name) => !mutants.some((mutant) => mutant.name === name));
 if (unknown.length > 0) {
   console.error(`no such mutant: ${unknown.join(", ")}`);
