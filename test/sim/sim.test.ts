@@ -27,6 +27,10 @@ test("seed 20422: the answer to an attempt that was given up is not taken for on
   assert.is(simulate(20_422).violation, null);
 });
 
+test("seed 711014 of queues: a circle of waits leads through nobody with whom only a lock-delay is in the way", () => {
+  assert.is(simulate(711_014, { plan: queuePlan(711_014) }).violation, null);
+});
+
 for (const seed of [1, 2, 3]) {
   test(`seed ${seed}: every rule holds in a storm of elections`, () => {
     const { violation, leaders } = simulate(seed, { plan: stormyPlan(seed) });

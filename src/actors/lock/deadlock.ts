@@ -5,7 +5,7 @@
 
 import type { LockRecord, WaiterRecord } from "../messages.ts";
 import type { Demand, Party, WaitEdge } from "../operations.ts";
-import { blocking, demandOn, mustWaitFor, permitsTaken } from "./granting.ts";
+import { blocking, demandOn, mustWaitFor, permitsHeld, permitsTaken } from "./granting.ts";
 import { delaysOf, placeOf, queueOf } from "./queue-table.ts";
 import { holdersOf, type PartyKey, partyKey, type Table } from "./table.ts";
 import { termsOf } from "./turn.ts";
@@ -23,12 +23,13 @@ const ofHolder = (record: LockRecord): Party => ({
   owner: record.owner,
 });
 
-/** The waits of one waiter: for all who hold, and for those in the queues whom nobody between already waits for. */
+/** The waits of one waiter: for all who hold, and for those in the queues whom nobody between already waits for. A lock-delay ends by
+ *  itself: who waits for that alone waits for nobody. */
 export function waitsOf(table: Table, waiter: WaiterRecord): WaitEdge[] {
   const edges: WaitEdge[] = [];
   for (const demand of waiter.demands) {
     const { lock } = demand;
-    for (const record of holdersOf(table, lock).filter(blocking(table, demand))) {
+    for (const record of holdersOf(table, lock).filter(blocking(table, demand, permitsHeld))) {
       edges.push({ waiter: ofWaiter(waiter), lock, blocker: ofHolder(record), isHolder: true });
     }
     for (const other of nearestBefore(table, demand, waiter)) {

@@ -44,18 +44,29 @@ export function heldBy(table: Table, demand: Demand): Blocker | null {
   return delay === null ? null : { type: "delay", record: delay };
 }
 
-/** Which of those who hold a lock are in the way of a demand. Of a semaphore all are, if the permits do not suffice. */
-export function blocking(table: Table, demand: Demand): (record: LockRecord | DelayRecord) => boolean {
-  const isFull = demand.mode === "semaphore" && permitsTaken(table, demand.lock) + demand.permits > demand.limit;
+/** Which of those who hold a lock are in the way of a demand. Of a semaphore, where so many permits are `taken`, all are if the
+ *  others do not suffice. */
+export function blocking(
+  table: Table,
+  demand: Demand,
+  taken: (table: Table, lock: string) => number = permitsTaken,
+): (record: LockRecord | DelayRecord) => boolean {
+  const isFull = demand.mode === "semaphore" && taken(table, demand.lock) + demand.permits > demand.limit;
   return (record) => isFull || !isCompatible(modeOf(record), demand.mode);
 }
 
 const modeOf = (record: LockRecord | DelayRecord): Demand["mode"] =>
   "mode" in record ? record.mode : termsOf(record).mode;
 
-export function permitsTaken(table: Table, lock: string): number {
+/** The permits of those who hold the lock. */
+export function permitsHeld(table: Table, lock: string): number {
   const first = table.locks.get(lock);
-  let taken = (first === undefined ? 0 : termsOf(first).permits) + (table.permitsOfSharers.get(lock) ?? 0);
+  return (first === undefined ? 0 : termsOf(first).permits) + (table.permitsOfSharers.get(lock) ?? 0);
+}
+
+/** The same, and those that cannot be had for a while. */
+export function permitsTaken(table: Table, lock: string): number {
+  let taken = permitsHeld(table, lock);
   for (const { permits } of delaysOf(table, lock)) taken += permits;
   return taken;
 }

@@ -2,6 +2,8 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { waitsOf } from "../../../src/actors/lock/deadlock.ts";
+import type { WaiterRecord } from "../../../src/actors/messages.ts";
 import { leaseId } from "../../../src/actors/scalars.ts";
 import { expire } from "./build.ts";
 import {
@@ -273,6 +275,28 @@ test("of a cycle that is very long the beginning is told", () => {
   assert.equal(answer.cycle[0], edge(100, "lock 1", 1));
   assert.equal(answer.cycle[31], edge(31, "lock 32", 32));
   assert.is(answer.cycle.length, 32);
+});
+
+test("the cycle that is told leads through nobody with whom only a lock-delay is in the way", () => {
+  const state = crowd();
+  const lost = take(state, want(3, permits("s", 1, 3), { delay: 5000 }));
+  take(state, want(1, permits("s", 2, 3)));
+  come(state, forceRelease("s", lost));
+  join(state, want(2, "s"), "q2");
+  assert.equal(answerTo(state, want(1, permits("s", 1, 3)), "q1"), {
+    type: "deadlock",
+    cycle: [edge(1, "s", 2, "waits"), edge(2, "s", 1)],
+  });
+});
+
+test("who waits for the end of a lock-delay alone waits for nobody", () => {
+  const state = crowd();
+  const lost = take(state, want(3, permits("s", 1, 3), { delay: 5000 }));
+  take(state, want(1, permits("s", 2, 3)));
+  come(state, forceRelease("s", lost));
+  join(state, want(2, permits("s", 1, 3)), "q2");
+  const [waiter] = state.table.waiters.values();
+  assert.equal(waitsOf(state.table, waiter as WaiterRecord), []);
 });
 
 test.run();

@@ -39,8 +39,8 @@ export const queueMutants: readonly Mutant[] = [
     bug: "a semaphore has one permit more than its limit",
     breaks: "permits are never above the limit",
     file: "actors/lock/granting.ts",
-    search: "permitsTaken(table, demand.lock) + demand.permits > demand.limit;",
-    replace: "permitsTaken(table, demand.lock) + demand.permits > demand.limit + 1;",
+    search: "taken(table, demand.lock) + demand.permits > demand.limit;",
+    replace: "taken(table, demand.lock) + demand.permits > demand.limit + 1;",
     hunt: { by: "queues", seeds: 5, says: differs },
   },
   {
