@@ -31,6 +31,10 @@ test("seed 711014 of queues: a circle of waits leads through nobody with whom on
   assert.is(simulate(711_014, { plan: queuePlan(711_014) }).violation, null);
 });
 
+test("seed 711018: a repeat that is born after another was called forgotten may be granted", () => {
+  assert.is(simulate(711_018).violation, null);
+});
+
 for (const seed of [1, 2, 3]) {
   test(`seed ${seed}: every rule holds in a storm of elections`, () => {
     const { violation, leaders } = simulate(seed, { plan: stormyPlan(seed) });

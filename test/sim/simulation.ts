@@ -155,10 +155,9 @@ function conclude(cluster: Cluster, work: Work, late: readonly Request[]): void 
     const index = handed.get(id) ?? 0;
     const { entries, snapshot } = diskOf(cluster, id);
     const remembered = (snapshot?.slices ?? []).reduce((sum, slice) => sum + slice.outcomes.length, 0);
-    // One entry may end the waiting of several.
-    const perEntry = plan.queues === null ? 1 : 2;
+    // An entry has an outcome of its own, and may end a grant or a wait, or several at once.
     check(
-      remembered <= perEntry * (plan.cluster.requestsRemembered + 1),
+      remembered <= 2 * (plan.cluster.requestsRemembered + 1),
       "what is remembered is bounded",
       () => `${id}: ${remembered} outcomes`,
     );

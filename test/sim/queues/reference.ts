@@ -125,11 +125,13 @@ function noteFate(
   const last = known.at(-1);
   // A repeat is told the same again.
   if (last?.type === outcome.type) return;
-  if (last !== undefined && last.type !== "grantOver" && index - last.index < twin.model.requestsRemembered) {
+  // That it was forgotten says of a repeat only that nobody knows: another, born later, is a request of its own.
+  const end = known.findLast(({ type }) => type !== "forgotten");
+  if (end !== undefined && end.type !== "grantOver" && index - end.index < twin.model.requestsRemembered) {
     check(
       outcome.type !== "granted",
       "a request that has come to an end is not granted later",
-      () => `${requestId}: ${JSON.stringify(last)}, then ${JSON.stringify(outcome)} at ${index}`,
+      () => `${requestId}: ${JSON.stringify(end)}, then ${JSON.stringify(outcome)} at ${index}`,
     );
   }
   // It may be remembered from an earlier entry on: of a request that was cancelled before it came.
