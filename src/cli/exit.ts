@@ -58,8 +58,7 @@ const codes = {
 
 /** What a person can do about it. */
 const advice: Partial<Record<LockErrorCode, string>> = {
-  LOCKED: "see who holds it: lockmgr check",
-  WAIT_TIMEOUT: "wait longer, or see who is in the way: lockmgr waiters",
+  WAIT_TIMEOUT: "wait longer, or see who else waits: lockmgr waiters",
   OVERLOADED: "try again in a moment",
   NO_QUORUM: "try again in a moment, or see what the nodes say: lockmgr status",
   UNREACHABLE: "check --endpoints, and whether a node runs there",

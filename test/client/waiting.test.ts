@@ -164,7 +164,7 @@ test("whoever has waited in vain is told who was in the way", () =>
     const error = (await rejection(client.acquire("a", { waitMs: 100 }))) as LockError;
     assert.is(error.code, "WAIT_TIMEOUT");
     assert.equal([error.details.holder?.owner, error.details.queueLength], ["somebody", 2]);
-    assert.match(error.message, /^a was not to be had in time: a is held by somebody since 1970/);
+    assert.match(error.message, /^a was not to be had in time: it is held by somebody since 1970/);
   }));
 
 test("a request that waits is said again after a break under the same request id, and granted once", () =>

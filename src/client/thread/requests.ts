@@ -151,7 +151,8 @@ export function newRequests(
       {
         isVolatile: true,
         budgetMs: lookMsMax,
-        onHeard: (heard) => tell(heard.$case === "checked" ? withHolder(error, heard.value.lock) : error),
+        onHeard: (heard) =>
+          tell(heard.$case === "checked" ? withHolder(error, nameOf(request.spec), heard.value.lock) : error),
         onError: () => tell(error),
       },
     );
@@ -254,11 +255,11 @@ export function newRequests(
   };
 }
 
-function withHolder(error: ErrorData, lock: WireLock | undefined): ErrorData {
+function withHolder(error: ErrorData, name: string, lock: WireLock | undefined): ErrorData {
   const holder = lock?.holders[0];
   if (lock === undefined || holder === undefined) return error;
   const blocker = blockerFrom(holder);
-  const message = `${error.message}: ${heldBy(lock.name, blocker)}`;
+  const message = `${error.message}: ${heldBy(lock.name === name ? "it" : lock.name, blocker)}`;
   return { ...error, message, details: { lock: lock.name, holder: blocker, queueLength: lock.queueLength } };
 }
 
