@@ -2,8 +2,10 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Call } from "../../src/cli/command.ts";
 import { failureOf, usageError } from "../../src/cli/exit.ts";
 import { shown, tableLines, width } from "../../src/cli/output.ts";
+import { tellQueued } from "../../src/cli/queued.ts";
 import { beatMs, leavesRoom, marginMs, renewMs, ttlMsMin } from "../../src/cli/run/timing.ts";
 import { shownSpan, spanMs, writtenSpan } from "../../src/cli/spans.ts";
 import { hottest, tableOf, takeEvent, topLines } from "../../src/cli/top/table.ts";
@@ -59,6 +61,26 @@ test("tables stand in columns, whatever the letters", () => {
 
 test("what others have chosen cannot speak to the terminal", () => {
   assert.is(shown("a\u001b[2J\r\n\t\u009b\u202e锁"), "a\\u{1b}[2J\\u{d}\\n\\t\\u{9b}\\u{202e}锁");
+});
+
+test("whoever looks at a terminal is told once that a command waits, and behind whom", () => {
+  const { isTTY } = process.stderr;
+  const notes: string[] = [];
+  const tell = (isJson: boolean) => {
+    const output = { isJson, note: (text: string) => void notes.push(text) };
+    return tellQueued({ output } as unknown as Call, "jobs\n");
+  };
+  try {
+    process.stderr.isTTY = true;
+    tell(true)({ position: 2, lock: "jobs", owner: "me" });
+    const told = tell(false);
+    for (const position of [2, 1]) told({ position, lock: "jobs", owner: "me" });
+    process.stderr.isTTY = false;
+    tell(false)({ position: 2, lock: "jobs", owner: "me" });
+  } finally {
+    process.stderr.isTTY = isTTY;
+  }
+  assert.equal(notes, ["waiting for jobs\\n: number 2 in line, held by me"]);
 });
 
 test("every failure has its exit code", () => {

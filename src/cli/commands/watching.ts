@@ -9,6 +9,7 @@ import { ownerAndMetadata } from "../how-held.ts";
 import { catchInterrupts, type EndingSignal, type Interrupts } from "../interrupts.ts";
 import { lossOf } from "../loss.ts";
 import { type Colour, cut, type Output, shown } from "../output.ts";
+import { tellQueued } from "../queued.ts";
 import { shownSpan } from "../spans.ts";
 
 export function addWatchingCommands(program: Command): void {
@@ -125,7 +126,13 @@ async function elect(call: Call): Promise<undefined> {
   let client: Client | null = null;
   try {
     client = await connectTo(call.shared, { ttlMs, signal, ...(owner === undefined ? {} : { owner }) });
-    const leadership = await client.elect(name, { value, lockDelayMs, signal, ...wait });
+    const leadership = await client.elect(name, {
+      value,
+      lockDelayMs,
+      signal,
+      onQueued: tellQueued(call, name),
+      ...wait,
+    });
     call.output.either({ leading: true, election: name, value, token: leadership.token }, () =>
       call.output.line(`leading ${shown(name)} with token ${leadership.token}`),
     );

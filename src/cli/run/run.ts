@@ -11,6 +11,7 @@ import { howHeld, ownerAndMetadata } from "../how-held.ts";
 import { catchInterrupts, type Interrupts, signalNumbers } from "../interrupts.ts";
 import { lossOf } from "../loss.ts";
 import { shown } from "../output.ts";
+import { tellQueued } from "../queued.ts";
 import { writtenSpan } from "../spans.ts";
 import { type End, type Guard, startGuard } from "./guard.ts";
 import { beatMs, leavesRoom, marginMs, renewMs, toNs, ttlMsMin } from "./timing.ts";
@@ -86,19 +87,13 @@ function planOf(call: Call): Plan {
 
 async function acquire(call: Call, plan: Plan, client: Client, interrupts: Interrupts): Promise<Lock> {
   const { metadata } = ownerAndMetadata(call);
-  let isTold = false;
   const lock = await client.acquire(plan.name, {
     ...plan.mode,
     ...(metadata === undefined ? {} : { metadata }),
     waitMs: plan.waitMs,
     lockDelayMs: plan.delayMs,
     signal: interrupts.signal,
-    onQueued: ({ position, owner }) => {
-      if (isTold || call.output.isJson || process.stderr.isTTY !== true) return;
-      isTold = true;
-      const held = owner === null ? "" : `, held by ${shown(owner)}`;
-      call.output.note(`waiting for ${shown(plan.name)}: number ${position} in line${held}`);
-    },
+    onQueued: tellQueued(call, plan.name),
   });
   // A signal that came with the grant.
   if (interrupts.first() === null) return lock;
