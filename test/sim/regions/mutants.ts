@@ -70,7 +70,11 @@ export const regionMutants: readonly Mutant[] = [
     file: acceptor,
     search: "const isOccupied = held !== undefined && !mayFollow(held, value);",
     replace: "const isOccupied = false;",
-    hunt: { by: "rivalRegions", seeds: 100, says: /./ },
+    hunt: {
+      by: "test/actors/lock/acceptor-accepting.test.ts",
+      seeds: 1,
+      says: /who holds a lock is followed by nobody else while his lease lives here/,
+    },
   },
   {
     name: "regions-promise-over-live",
@@ -200,7 +204,7 @@ export const regionMutants: readonly Mutant[] = [
     file: decide,
     search: "first !== undefined && isMajority(live.length, regions)",
     replace: "first !== undefined",
-    hunt: { by: "rivalRegions", seeds: 100, says: /./ },
+    hunt: { by: "rivalRegions", seeds: 400, says: /./ },
   },
   {
     name: "regions-taken-back-above",
