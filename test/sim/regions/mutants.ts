@@ -204,7 +204,11 @@ export const regionMutants: readonly Mutant[] = [
     file: decide,
     search: "first !== undefined && isMajority(live.length, regions)",
     replace: "first !== undefined",
-    hunt: { by: "rivalRegions", seeds: 400, says: /./ },
+    hunt: {
+      by: "test/actors/region/decide.test.ts",
+      seeds: 1,
+      says: /a lock goes to a client's lease only if a majority holds that lease/,
+    },
   },
   {
     name: "regions-taken-back-above",
