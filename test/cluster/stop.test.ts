@@ -30,7 +30,7 @@ test("SIGTERM of the leader fails no call through another node and ends with exi
     await pause(1_000);
     recordFault(history, "term", at(cluster.sites, leader).nodeId);
     at(cluster.nodes, leader).signal("SIGTERM");
-    const ended = await Promise.race([at(cluster.nodes, leader).ended, pause(patienceMs, null)]);
+    const ended = await Promise.race([at(cluster.nodes, leader).ended, pause(patienceMs, null, { ref: false })]);
     await pause(1_000);
     await Promise.all([patient.stop(), moving.stop()]);
     recordPhase(history, "final");

@@ -5,7 +5,7 @@ import { send, setTimerWithin } from "../actor.ts";
 import type { AskId, Claim, Promised, Value } from "../ballots.ts";
 import type { Outcome } from "../operations.ts";
 import { between, type Instant, instant, type LogIndex, logIndex, type Millis, millis, wallTime } from "../scalars.ts";
-import { isSurelyLive } from "./standings.ts";
+import { isDeniedTwice, isSurelyLive } from "./standings.ts";
 import { type Attempt, type Effects, type Errand, nextAsk, patience, type RegionState } from "./state.ts";
 
 /** For so many locks it is remembered that their next ballot is promised. */
@@ -94,6 +94,21 @@ export function isNewest(
 
 export const isSameGrant = (one: Value | null, other: Value): boolean =>
   one?.type === "grant" && other.type === "grant" && one.token === other.token && one.requestId === other.requestId;
+
+/** Whether an attempt comes to the end of the client's lease, which has to be heard once more. */
+export function isUnsureEnd(
+  state: RegionState,
+  { phase, triedFrom }: Attempt,
+  outcome: Outcome,
+  now: Instant,
+): boolean {
+  if (outcome.type !== "leaseEnded" && outcome.type !== "leaseUnknown") return false;
+  if (phase.type !== "prepare") return false;
+  const isDenial = (answer: Promised): boolean =>
+    answer.type !== "overtaken" && answer.lease !== null && answer.lease.type !== "live";
+  const regions = [...phase.answers].flatMap(([region, answer]) => (isDenial(answer) ? [region] : []));
+  return !isDeniedTwice(state, outcome.lease, { regions, since: triedFrom, now });
+}
 
 export function know(state: RegionState, lock: string, ballot: NonNullable<Attempt["ballot"]>): void {
   state.known.delete(lock);

@@ -17,6 +17,7 @@ import {
   enter,
   isNewest,
   isSameGrant,
+  isUnsureEnd,
   know,
   newAttempt,
   outcomeOf,
@@ -152,6 +153,7 @@ export function judge(state: RegionState, work: LockWork, attempt: Attempt, now:
       attempt.isNewest = isNewest(errand.claim, verdict, answers);
       return haveAccepted(state, work, attempt, { ...verdict, isOwnDone: false }, now);
     case "conclude":
+      if (isUnsureEnd(state, attempt, verdict.outcome, now)) return begin(state, attempt, now);
       if (verdict.outcome.type === "held" && isPatient(errand, now)) {
         return stepAside(state, work, attempt, verdict.outcome, now);
       }

@@ -10,7 +10,7 @@ import { between, type Instant, type LeaseId, millis, type RegionId } from "../s
 import { coming, inquire } from "./asking.ts";
 import { answerTask } from "./opening.ts";
 import { beginRepair } from "./repairing.ts";
-import { confirmLease, noteDifference, noteRenewalSent } from "./standings.ts";
+import { confirmLease, isDeniedTwice, noteDifference, noteRenewalSent } from "./standings.ts";
 import type { Effects, RegionState, RenewalRound, Task } from "./state.ts";
 
 /** How long renewals are gathered. Small beside any ttl, long enough that many share a message. */
@@ -107,17 +107,24 @@ function settleRenewal(state: RegionState, round: RenewalRound, lease: LeaseId, 
     return [...effects, ...answerAll(state, round, lease, { type: "leaseRenewed", lease, ttl: agreed.ttl })];
   }
   const lost = results.length - renewed.length;
+  const denying = state.regions.filter((region) => isDeniedBy(round, region, lease));
   // So many that no majority can renew it: one of them was in the last that did.
-  if (lost > regions - majority(regions)) {
+  const isLost = lost > regions - majority(regions);
+  if (isLost && isDeniedTwice(state, lease, { regions: denying, since: round.inquiry.sentAt, now })) {
     const isUnknown = results.every(({ result }) => result !== "ended") && renewed.length === 0;
     return [...effects, ...answerAll(state, round, lease, { type: isUnknown ? "leaseUnknown" : "leaseEnded", lease })];
   }
-  if (!isAll) return effects;
-  // A grant may be on its way, so that no two regions are alike for a moment: asked again with the next.
+  if (!isAll && !isLost) return effects;
+  // A grant may be on its way, so that no two regions are alike for a moment, or the lease itself: asked again with the next.
   round.tasks.delete(lease);
   const isFirst = state.gathered.length === 0;
   state.gathered.push(...tasks);
   return isFirst ? [...effects, setTimer("renew", gatherMs)] : effects;
+}
+
+function isDeniedBy({ results }: RenewalRound, region: RegionId, lease: LeaseId): boolean {
+  const result = results.get(region)?.get(lease);
+  return result !== undefined && result.result !== "renewed";
 }
 
 function answerAll(state: RegionState, round: RenewalRound, lease: LeaseId, answer: Answer): Effects {

@@ -1,13 +1,17 @@
 // What this proposer knows of clients' leases: when a majority of regions last held one because of a question of its own. For a
 // lease's span from then on no majority can have expired it, so a grant for it needs no second look.
 
-import { after, type Instant, type LeaseId, type Millis, millis } from "../scalars.ts";
-import type { LeaseStanding, RegionState } from "./state.ts";
+import { majority } from "../electorate.ts";
+import { after, between, type Instant, type LeaseId, type Millis, millis, type RegionId } from "../scalars.ts";
+import { type LeaseStanding, patience, type RegionState } from "./state.ts";
+
+/** No lease is shorter: for so long nobody can have been brought one and have seen it end again. */
+const denialMsMin = millis(1_000);
 
 function standingOf(state: RegionState, lease: LeaseId): LeaseStanding {
   let standing = state.leases.get(lease);
   if (standing === undefined) {
-    standing = { confirmedAt: null, renewalSentAt: null, ttl: millis(0), differences: 0 };
+    standing = { confirmedAt: null, renewalSentAt: null, ttl: millis(0), differences: 0, denial: null };
     state.leases.set(lease, standing);
   }
   return standing;
@@ -20,6 +24,7 @@ export function confirmLease(
 ): void {
   const standing = standingOf(state, lease);
   standing.ttl = ttl;
+  standing.denial = null;
   if (standing.confirmedAt === null || at > standing.confirmedAt) standing.confirmedAt = at;
 }
 
@@ -44,6 +49,28 @@ export function isSurelyLive(state: RegionState, lease: LeaseId, now: Instant): 
   return isWithin(state, { ttl: standing.ttl, from: standing.confirmedAt, now });
 }
 
+/**
+ * Whether a lease has ended, of which these regions say that they do not hold it, in answer to a question put at `since`. They have
+ * spoken at different moments, and one of them may have been brought the lease meanwhile, while another saw it end.
+ * So the same regions must say it twice, to two questions of which the second was put when the first had been
+ * answered: then there was a moment between at which none of them held it, and without them no majority does.
+ */
+export function isDeniedTwice(
+  state: RegionState,
+  lease: LeaseId,
+  { regions, since, now }: { readonly regions: readonly RegionId[]; readonly since: Instant; readonly now: Instant },
+): boolean {
+  const standing = standingOf(state, lease);
+  const before = standing.denial;
+  const isFresh = before !== null && between(before.at, now) <= Math.max(denialMsMin, 4 * patience(state));
+  // Of two that overlap the first stands, for the next to be held against.
+  if (isFresh && before.at > since) return false;
+  const same = isFresh ? regions.filter((region) => before.regions.has(region)) : [];
+  if (same.length > state.regions.length - majority(state.regions.length)) return true;
+  standing.denial = { regions: new Set(regions), at: now };
+  return false;
+}
+
 /** Counts how often in a row the regions have differed about a lease. */
 export function noteDifference(state: RegionState, lease: LeaseId, differs: boolean): number {
   const standing = standingOf(state, lease);
@@ -53,8 +80,8 @@ export function noteDifference(state: RegionState, lease: LeaseId, differs: bool
 
 /** Forgets leases of which nothing has been heard for twice their span. */
 export function dropOldStandings(state: RegionState, now: Instant): void {
-  for (const [lease, { confirmedAt, renewalSentAt, ttl }] of state.leases) {
-    const last = Math.max(confirmedAt ?? Number.NEGATIVE_INFINITY, renewalSentAt ?? Number.NEGATIVE_INFINITY);
+  for (const [lease, { confirmedAt, renewalSentAt, denial, ttl }] of state.leases) {
+    const last = Math.max(...[confirmedAt, renewalSentAt, denial?.at].map((at) => at ?? Number.NEGATIVE_INFINITY));
     if (last + 2 * ttl + 600_000 < now) state.leases.delete(lease);
   }
 }

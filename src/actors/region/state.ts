@@ -171,6 +171,8 @@ export interface LeaseStanding {
   ttl: Millis;
   /** How many renewals in a row found regions that differ. */
   differences: number;
+  /** Which regions were found not to hold it, and when that was known; null if that has been settled. */
+  denial: { readonly regions: ReadonlySet<RegionId>; readonly at: Instant } | null;
 }
 
 /** Another region, as seen from here. */

@@ -219,7 +219,11 @@ function notePromise(
     return;
   }
   noteFloor(acceptor, region, index, reply.floor);
-  if (reply.accepted !== null && reply.value !== null) noteValue(rules, lock, reply.accepted, reply.value);
+  if (reply.accepted !== null && reply.value !== null) {
+    noteValue(rules, lock, reply.accepted, reply.value);
+    // What it accepted shortly before it died was never answered, and stands all the same.
+    noteLatest(rules, region, lock, lastOver(reply.value));
+  }
   if (reply.live && reply.value?.type === "grant") noteLive(rules, region, { lock, ...reply.value });
   noteMark(acceptor, region, lock, { index, step: "promise", ballot });
 }
@@ -264,11 +268,14 @@ function noteAccepted(
   rules.votes.set(`${key} ${value.type}`, votes);
   votes.add(region);
   if (value.type === "free") rules.freed.add(`${lock}|${value.token}`);
-  noteLatest(rules, region, lock, value.type === "free" ? value.token : value.token - 1);
+  noteLatest(rules, region, lock, lastOver(value));
   if (votes.size !== Math.floor(rules.regions / 2) + 1) return;
   if (value.type === "free") rules.ends.add(`${lock}|${value.token}`);
   else choose(rules, { lock, ...value, at: rules.timetable.now, lengths: lengthsOf(rules) });
 }
+
+/** Which grants are over where a value was accepted: this one and all before it. */
+const lastOver = (value: Value): number => (value.type === "free" ? value.token : value.token - 1);
 
 /** Everything up to `token` is over in this region. */
 function noteLatest({ latest }: BallotRules, region: RegionId, lock: string, token: number): void {

@@ -32,6 +32,7 @@ const regressions: readonly (readonly [seed: number, rule: string])[] = [
   [93, "what was released is not brought back where one region did not hear of it"],
   [162, "an end of an older grant is no ground for the next token"],
   [1091, "an end that comes too late to count holds nobody up"],
+  [5023, "what a region accepted just before it died counts, though it never said so"],
 ];
 
 for (const [seed, rule] of regressions) test(`seed ${seed}: ${rule}`, () => mustPass(seed));
@@ -40,6 +41,9 @@ for (let seed = 1; seed <= 5; seed += 1) {
   test(`seed ${seed}: every rule holds while rivals in three regions are after the same locks`, () =>
     mustPass(seed, rivalRegions(seed)));
 }
+
+test("seed 159: a lease that regions deny at different moments, and that was brought back to one meanwhile, has not ended", () =>
+  mustPass(159, rivalRegions(159)));
 
 test("seed 376: a release that comes late again, naming a lease alone, does not end what the lease took since", () =>
   mustPass(376, rivalRegions(376)));
