@@ -41,10 +41,14 @@ export interface Identity {
   readonly nodeId: NodeId;
   /** All regions, sorted. What a region has promised to others counts only among these. */
   readonly regions: readonly RegionId[];
+  /** All members of the region's group, sorted. What this node has voted for and stored counts only among these. */
+  readonly voters: readonly NodeId[];
 }
 
-interface StoredIdentity extends Identity {
+interface StoredIdentity extends Omit<Identity, "voters"> {
   readonly format: number;
+  /** Null where an earlier version, which did not say, has written it. */
+  readonly voters: readonly NodeId[] | null;
   /** Whether the database has been created. If so it must be there: a node that has lost it has lost its vote. */
   readonly inUse: boolean;
 }
@@ -61,8 +65,8 @@ export interface DataDirectory {
 
 /**
  * Takes the directory for this process, and creates it if it is missing. Throws a `StartError`, with nothing changed, if it
- * belongs to another node, holds something else, is in use, or cannot be written. `onLost` is told if another
- * process has taken the directory nevertheless.
+ * belongs to another node or group of nodes, holds something else, is in use, or cannot be written. `onLost` is told if
+ * another process has taken the directory nevertheless.
  */
 export async function openDataDirectory(
   directory: string,
@@ -74,11 +78,14 @@ export async function openDataDirectory(
   checkIdentity(path, identity);
   const lock = await takeLock(path, onLost);
   try {
-    const stored = checkIdentity(path, identity) ?? writeIdentity(path, identity, { inUse: false });
+    const stored = checkIdentity(path, identity);
+    const inUse = stored?.inUse ?? false;
+    // What does not say its members is taken over, and says them from now on.
+    if (stored === null || stored.voters === null) writeIdentity(path, identity, { inUse });
     return {
       databasePath: join(path, databaseFile),
-      inUse: stored.inUse,
-      markInUse: () => void writeIdentity(path, identity, { inUse: true }),
+      inUse,
+      markInUse: () => writeIdentity(path, identity, { inUse: true }),
       release: lock.release,
     };
   } catch (error) {
@@ -144,7 +151,13 @@ function checkIdentity(path: string, identity: Identity): StoredIdentity | null 
   }
   if (stored.regions.join() !== identity.regions.join()) {
     throw new StartError(
-      `DATA_DIR ${path} belongs to ${listed(stored.regions)}, and REGION_ID and REGION_PEERS name ${listed(identity.regions)}. ${howToChangeRegions}`,
+      `DATA_DIR ${path} belongs to ${listed("region", stored.regions)}, and REGION_ID and REGION_PEERS name ${listed("region", identity.regions)}. Regions are neither added nor removed: ${howToBeginAnew}`,
+      exitCodes.usage,
+    );
+  }
+  if (stored.voters !== null && stored.voters.join() !== identity.voters.join()) {
+    throw new StartError(
+      `DATA_DIR ${path} belongs to ${listed("member", stored.voters)}, and NODE_ID and RAFT_PEERS name ${listed("member", identity.voters)}. Members are neither added nor removed, because new ones without a memory could outvote what the old ones hold: ${howToBeginAnew}`,
       exitCodes.usage,
     );
   }
@@ -161,12 +174,13 @@ function checkIdentity(path: string, identity: Identity): StoredIdentity | null 
 export const howToRejoin =
   "Nothing was changed. To rejoin: move the directory away, and start this node with an empty one when all other nodes are up and a write has succeeded without it.";
 
-const listed = (regions: readonly RegionId[]): string =>
-  regions.length === 1 ? `the region ${regions[0]} alone` : `the regions ${regions.join(", ")}`;
+const listed = (noun: string, names: readonly string[]): string =>
+  names.length === 1 ? `the ${noun} ${names[0]} alone` : `the ${noun}s ${names.join(", ")}`;
 
-/** The set of regions decides what a majority is, and what each has promised counts only in it. */
-const howToChangeRegions =
-  "Regions are neither added nor removed: name those that it belongs to. Or begin anew: stop all nodes of all regions, wait until every lease must have ended, and start all with empty directories; fencing tokens then count from 1 again.";
+/** The set of regions, or of members, decides what a majority is, and what each has promised counts only in it. All regions begin
+ *  anew even if the members of only one change: that region forgets what it has promised to the others. */
+const howToBeginAnew =
+  "name those that it belongs to. Or begin anew: stop all nodes of all regions, wait until every lease must have ended, and start all with empty directories; fencing tokens then count from 1 again.";
 
 function listing(path: string): string[] {
   try {
@@ -197,7 +211,7 @@ function readIdentity(path: string): StoredIdentity | null {
 
 function parseIdentity(text: string): StoredIdentity | null {
   try {
-    const { format, clusterId, regionId, nodeId, regions, inUse } = JSON.parse(text) as Partial<StoredIdentity>;
+    const { format, clusterId, regionId, nodeId, regions, voters, inUse } = JSON.parse(text) as Partial<StoredIdentity>;
     const isWhole =
       typeof format === "number" &&
       typeof clusterId === "string" &&
@@ -205,24 +219,29 @@ function parseIdentity(text: string): StoredIdentity | null {
       typeof nodeId === "string" &&
       typeof inUse === "boolean";
     if (!isWhole) return null;
-    if (format === formatAlone) return { format, clusterId, regionId, nodeId, regions: [regionId], inUse };
-    // A later format may say it in another way, and is told by its number.
-    if (format !== formatRegional) return { format, clusterId, regionId, nodeId, regions: [], inUse };
-    const isList = Array.isArray(regions) && regions.every((each) => typeof each === "string");
-    return isList ? { format, clusterId, regionId, nodeId, regions: regions as RegionId[], inUse } : null;
+    const names = { format, clusterId, regionId, nodeId, inUse };
+    // A later format may say the rest in another way, and is told by its number.
+    if (format !== formatAlone && format !== formatRegional) return { ...names, regions: [], voters: null };
+    if (voters !== undefined && !isListOfNames(voters)) return null;
+    const members = voters ?? null;
+    if (format === formatAlone) return { ...names, regions: [regionId], voters: members };
+    return isListOfNames(regions) ? { ...names, regions, voters: members } : null;
   } catch {
     return null;
   }
 }
 
+const isListOfNames = <Name extends string>(value: readonly Name[] | null | undefined): value is readonly Name[] =>
+  Array.isArray(value) && value.every((each) => typeof each === "string");
+
 /** Replaces the identity as a whole: a crash leaves the old one or the new one. */
-function writeIdentity(path: string, identity: Identity, { inUse }: { inUse: boolean }): StoredIdentity {
-  const { clusterId, regionId, nodeId, regions } = identity;
+function writeIdentity(path: string, identity: Identity, { inUse }: { inUse: boolean }): void {
+  const { clusterId, regionId, nodeId, regions, voters } = identity;
   // A region alone is written as versions that know of no others read it; those must not take up what one of several has left.
   const isAlone = regions.length === 1;
   const written = isAlone
-    ? { format: formatAlone, clusterId, regionId, nodeId, inUse }
-    : { format: formatRegional, clusterId, regionId, nodeId, regions, inUse };
+    ? { format: formatAlone, clusterId, regionId, nodeId, voters, inUse }
+    : { format: formatRegional, clusterId, regionId, nodeId, regions, voters, inUse };
   const file = join(path, identityFile);
   try {
     writeFileSync(`${file}.new`, `${JSON.stringify(written, null, 2)}\n`, { flush: true });
@@ -231,7 +250,6 @@ function writeIdentity(path: string, identity: Identity, { inUse }: { inUse: boo
   } catch (error) {
     throw new StartError(`DATA_DIR ${path} cannot be written: ${reason(error)}`, exitCodes.cannotCreate);
   }
-  return { ...identity, ...written };
 }
 
 /** Makes the names in a directory durable. */

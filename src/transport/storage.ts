@@ -19,8 +19,8 @@ import { watchRoom } from "./storage-room.ts";
 export async function startStorage(surroundings: Surroundings<"storage">): Promise<Resident<"storage">> {
   const { settings, fail } = surroundings;
   const { cluster, node } = settings.config;
-  const { clusterId, regionId, regions } = cluster;
-  const identity = { clusterId, regionId, nodeId: node.nodeId, regions };
+  const { clusterId, regionId, regions, voters } = cluster;
+  const identity = { clusterId, regionId, nodeId: node.nodeId, regions, voters };
   const directory = await openDataDirectory(settings.dataDir, identity, fail);
   let database: StorageDatabase | null = null;
   try {

@@ -132,6 +132,27 @@ test("the data directory of another node or region is refused and left alone", a
   assert.equal(contents(), before);
 });
 
+test("the data directory of a node alone is refused once it has peers, and serves it alone as before", async () => {
+  const peers = { RAFT_PEERS: "node-2:127.0.0.1:1,node-3:127.0.0.1:2" };
+  const lock = "a-lock-that-outlives-the-refusal";
+  const ask = async (client: string) => {
+    const caller = statelessClient(site.grpc);
+    const answer = await caller.acquire({ lock, client, timeoutMs: 300_000 });
+    caller.close();
+    return answer;
+  };
+  await startWell(async () => assert.is((await ask("one")).status, "OK"));
+  const before = contents();
+  const bad = await startBadly({ env: peers });
+  assert.is(bad.code, usage);
+  saysOnce(
+    bad,
+    /belongs to the member node-1 alone, and NODE_ID and RAFT_PEERS name the members node-1, node-2, node-3/,
+  );
+  assert.equal(contents(), before);
+  await startWell(async () => assert.is.not((await ask("two")).status, "OK", "it remembers who holds the lock"));
+});
+
 test("a log whose bytes have changed is not served", async () => {
   const lock = "a-lock-whose-name-is-easy-to-find";
   await startWell(async () => {

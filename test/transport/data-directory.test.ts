@@ -12,8 +12,10 @@ const test = suite("transport/data-directory");
 
 const region = regionId("default");
 const names = { clusterId: "test", regionId: region, nodeId: nodeId("a") };
-const ours: Identity = { ...names, regions: [region] };
-const withEu: Identity = { ...names, regions: [region, regionId("eu")] };
+const voters = [names.nodeId];
+const ours: Identity = { ...names, regions: [region], voters };
+const withEu: Identity = { ...names, regions: [region, regionId("eu")], voters };
+const ofThree: Identity = { ...ours, voters: ["a", "b", "c"].map(nodeId) };
 const notLost = (error: Error): void => {
   throw error;
 };
@@ -29,6 +31,8 @@ async function refusal(path: string, identity = ours): Promise<StartError> {
   throw new Error("the directory is accepted");
 }
 
+const identityOf = (path: string) => JSON.parse(readFileSync(join(path, "identity.json"), "utf8"));
+
 /** Everything in a directory, for comparison. */
 const contents = (path: string): [string, string][] =>
   readdirSync(path).map((name) => [name, readFileSync(join(path, name), "utf8")]);
@@ -38,7 +42,7 @@ test("a directory that is missing is created, and says whose it is", async () =>
   const directory = await openAs(path);
   assert.is(directory.inUse, false);
   directory.release();
-  assert.equal(JSON.parse(readFileSync(join(path, "identity.json"), "utf8")), { format: 1, ...names, inUse: false });
+  assert.equal(identityOf(path), { format: 1, ...names, voters, inUse: false });
 });
 
 test("the directory of another node, region or cluster is left alone, and both values are named", async () => {
@@ -84,8 +88,67 @@ test("a directory of one of several regions says so in a format that earlier ver
   const directory = await openAs(path, withEu);
   directory.markInUse();
   directory.release();
-  const stored = JSON.parse(readFileSync(join(path, "identity.json"), "utf8"));
-  assert.equal(stored, { format: 2, ...withEu, inUse: true });
+  assert.equal(identityOf(path), { format: 2, ...withEu, inUse: true });
+});
+
+test("the directory of another group of nodes is left alone, and the members of both are named", async () => {
+  const fromAlone = "belongs to the member a alone, and NODE_ID and RAFT_PEERS name the members a, b, c";
+  const toAlone = "belongs to the members a, b, c, and NODE_ID and RAFT_PEERS name the member a alone";
+  const replaced = { ...ofThree, voters: ["a", "b", "d"].map(nodeId) };
+  const ofThreeWithEu = { ...withEu, voters: ofThree.voters };
+  for (const [made, used, expected] of [
+    [ours, ofThree, fromAlone],
+    [ofThree, ours, toAlone],
+    [withEu, ofThreeWithEu, fromAlone],
+    [ofThreeWithEu, withEu, toAlone],
+    [ofThree, replaced, "belongs to the members a, b, c, and NODE_ID and RAFT_PEERS name the members a, b, d"],
+  ] as const) {
+    const path = freshDirectory();
+    const directory = await openAs(path, made);
+    writeFileSync(directory.databasePath, "");
+    directory.markInUse();
+    directory.release();
+    const before = contents(path);
+    const error = await refusal(path, used);
+    assert.is(error.exitCode, exitCodes.usage);
+    assert.match(error.message, expected);
+    assert.match(error.message, "Members are neither added nor removed");
+    assert.match(error.message, "stop all nodes of all regions");
+    assert.not.match(error.message, /\n/);
+    assert.equal(contents(path), before);
+    (await openAs(path, made)).release();
+  }
+});
+
+test("a directory that an earlier version left, which did not say its members, is taken over and says them from then on", async () => {
+  for (const [earlier, now] of [
+    [{ format: 1, ...names, inUse: true }, ofThree],
+    [
+      { format: 2, ...names, regions: withEu.regions, inUse: true },
+      { ...withEu, voters: ofThree.voters },
+    ],
+    [{ format: 1, ...names, inUse: false }, ofThree],
+  ] as const) {
+    const path = freshDirectory();
+    mkdirSync(path);
+    writeFileSync(join(path, "identity.json"), JSON.stringify(earlier));
+    writeFileSync(join(path, "raft.mdb"), "");
+    const directory = await openAs(path, now);
+    assert.is(directory.inUse, earlier.inUse);
+    directory.release();
+    assert.equal(identityOf(path), { ...earlier, voters: now.voters });
+    assert.match((await refusal(path, { ...now, voters })).message, "belongs to the members a, b, c");
+  }
+});
+
+test("a directory of an earlier version that is in use by another process is not taken over", async () => {
+  const path = freshDirectory();
+  const directory = await openAs(path);
+  writeFileSync(join(path, "identity.json"), JSON.stringify({ format: 1, ...names, inUse: false }));
+  const before = contents(path);
+  assert.is((await refusal(path, ofThree)).exitCode, exitCodes.unavailable);
+  assert.equal(contents(path), before);
+  directory.release();
 });
 
 test("a directory that holds something else is left alone", async () => {
@@ -109,7 +172,10 @@ test("a directory whose identity cannot be read is damaged", async () => {
   const path = freshDirectory();
   (await openAs(path)).release();
   const noRegions = JSON.stringify({ format: 2, ...names, inUse: true });
-  for (const text of ["", "{}", "null", '{"format":1', noRegions]) {
+  const membersOf = (members: unknown) => JSON.stringify({ format: 1, ...names, voters: members, inUse: false });
+  const regional = JSON.stringify({ format: 2, ...withEu, voters: "a", inUse: false });
+  const noMembers = [membersOf("a"), membersOf(null), membersOf({ 0: "a" }), membersOf(["a", 1]), regional];
+  for (const text of ["", "{}", "null", '{"format":1', noRegions, ...noMembers]) {
     writeFileSync(join(path, "identity.json"), text);
     assert.is((await refusal(path)).exitCode, exitCodes.damagedData, text);
   }

@@ -27,8 +27,8 @@ const harmful = {
 test("a commit has its own flush: nothing that would spare it or put it off is switched on", async () => {
   const { nativeAddon } = lmdb as unknown as Lmdb;
   const { config } = settingsOf();
-  const { clusterId, regionId, regions } = config.cluster;
-  const identity = { clusterId, regionId, regions, nodeId: config.node.nodeId };
+  const { clusterId, regionId, regions, voters } = config.cluster;
+  const identity = { clusterId, regionId, regions, voters, nodeId: config.node.nodeId };
   const directory = await openDataDirectory(freshDirectory(), identity, () => assert.unreachable());
   const database = openDatabase(directory, { mapBytes: 1 << 20 });
   const { env } = database.tables.meta as unknown as { env: { address: number } };
