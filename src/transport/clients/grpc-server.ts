@@ -67,11 +67,13 @@ export async function openGrpcServer(server: Server, settings: Settings, paths: 
     },
     stop: async (graceMs) => {
       const closed = new Promise<void>((resolve) => socket.close(() => resolve()));
+      const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       let force: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
+      const late = new Promise<void>((resolve) => {
         force = setTimeout(resolve, graceMs);
-        server.tryShutdown(() => resolve());
       });
+      // From Node 24 on grpc-js calls itself shut down while calls are under way; the connections last as long as they do.
+      await Promise.race([Promise.all([shutDown, closed]), late]);
       clearTimeout(force);
       server.forceShutdown();
       drop();
