@@ -117,7 +117,7 @@ function locking(parts: Parts): Locking {
     releaseGrant: async (grant, options) => {
       const { leaseId, token, name = "" } = objectIn("a grant", grant);
       const numbers = { leaseId: numberIn("leaseId", leaseId), token: numberIn("token", token) };
-      const lock = name === "" ? name : nameIn(name);
+      const lock = filterIn("name", name);
       return link.ask<Ending>({ type: "releaseGrant", lock, ...numbers }, optionsIn(options).signal);
     },
   };
@@ -263,10 +263,9 @@ const intervening = ({ link }: Parts): Intervening => ({
     const { requestId, name = "", leaseId, owner } = objectIn<Partial<Cancelled>>("a request", request);
     if ((leaseId === undefined) === (owner === undefined))
       throw invalid("a request is one of a leaseId or of an owner");
-    const under =
-      owner === undefined ? { leaseId: numberIn("leaseId", leaseId) } : { owner: textIn("owner", owner, 1, 512) };
+    const under = owner === undefined ? { leaseId: numberIn("leaseId", leaseId) } : { owner: nameIn(owner, "owner") };
     const question = { type: "cancel", requestId: textIn("requestId", requestId, 1, 128), under } as const;
-    const lock = name === "" ? name : nameIn(name);
+    const lock = filterIn("name", name);
     return link.ask<number | null>({ ...question, lock }, optionsIn(options).signal);
   },
 });

@@ -23,7 +23,7 @@ const mistakes: Readonly<Record<string, (client: Client) => Promise<unknown>>> =
   "prefix must have 0 to 512 bytes": (client) => client.list({ prefix: "x".repeat(513) }),
   "owner must be a string": (client) => client.list({ owner: wrong(noText) }),
   "owner must be well-formed": (client) => client.leases({ owner: "\ud800" }),
-  "name of a lock must be a string": (client) => client.releaseGrant({ leaseId: 1, token: 1, name: wrong(noText) }),
+  "name must be a string": (client) => client.releaseGrant({ leaseId: 1, token: 1, name: wrong(noText) }),
   "owner must have 1 to 512": (client) => client.cancel({ requestId: "r", owner: "" }),
 };
 

@@ -106,10 +106,9 @@ function settleRenewal(state: RegionState, round: RenewalRound, lease: LeaseId, 
     confirmLease(state, { lease, ttl: agreed.ttl, at: round.inquiry.sentAt });
     return [...effects, ...answerAll(state, round, lease, { type: "leaseRenewed", lease, ttl: agreed.ttl })];
   }
-  const lost = results.length - renewed.length;
   const denying = state.regions.filter((region) => isDeniedBy(round, region, lease));
   // So many that no majority can renew it: one of them was in the last that did.
-  const isLost = lost > regions - majority(regions);
+  const isLost = denying.length > regions - majority(regions);
   if (isLost && isDeniedTwice(state, lease, { regions: denying, since: round.inquiry.sentAt, now })) {
     const isUnknown = results.every(({ result }) => result !== "ended") && renewed.length === 0;
     return [...effects, ...answerAll(state, round, lease, { type: isUnknown ? "leaseUnknown" : "leaseEnded", lease })];

@@ -5,7 +5,8 @@ import { majority } from "../electorate.ts";
 import { after, between, type Instant, type LeaseId, type Millis, millis, type RegionId } from "../scalars.ts";
 import { type LeaseStanding, patience, type RegionState } from "./state.ts";
 
-/** No lease is shorter: for so long nobody can have been brought one and have seen it end again. */
+/** How long a denial waits for the second, at least. No lease is shorter: meanwhile nobody can have been brought one and have seen it end
+ *  again. Only where regions are so far apart that two questions take longer is more allowed. */
 const denialMsMin = millis(1_000);
 
 function standingOf(state: RegionState, lease: LeaseId): LeaseStanding {
