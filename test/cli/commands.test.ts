@@ -29,7 +29,7 @@ test.before(async () => {
   cluster = await startCluster({ size: 1 });
   const endpoint = cluster.sites[0]?.grpc ?? "";
   env = { LOCKMGR_ENDPOINTS: endpoint };
-  client = await connect(endpoint, { owner: "test" });
+  client = await connect(endpoint, { owner: "test", ttlMs: 60_000 });
 });
 test.after.each(endCommands);
 test.after(async () => {
@@ -54,7 +54,7 @@ test("acquire takes a lock that nobody keeps alive, and release gives it back by
 
 test("acquire prints token and lease for people", async () => {
   const name = fresh();
-  const { stdout } = await lockmgr("acquire", name, "--ttl", "10s");
+  const { stdout } = await lockmgr("acquire", name, "--ttl", "1m");
   const [holder] = (await client.check(name)).holders;
   assert.is(stdout, `token ${holder?.token}\nlease ${holder?.leaseId}\n`);
 });
@@ -62,7 +62,7 @@ test("acquire prints token and lease for people", async () => {
 test("acquire takes several locks, all or none, and says 11 when somebody holds one", async () => {
   const [one, other] = [fresh(), fresh()];
   await using _ = await client.acquire(other);
-  const { code, stderr } = await lockmgr("acquire", one, other, "--ttl", "10s");
+  const { code, stderr } = await lockmgr("acquire", one, other, "--ttl", "1m");
   assert.is(code, 11);
   assert.match(stderr, `${other} is held by test`);
   assert.equal((await client.check(one)).holders, []);

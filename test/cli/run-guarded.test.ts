@@ -13,25 +13,109 @@ import { type Diary, diaryIn, parentOf, runs } from "./diary.ts";
 const directory = temporaryDirectory();
 let cluster: Cluster;
 let client: Client;
-let cable: Cable;
-let names = 0;
 
-/** Between the last breath of the command and the grant there is the margin, and what clocks may differ by. */
-const apartNs = 100_000_000n;
+/** A command that runs under a lock which another client waits for, and what is done to it. */
+interface Play {
+  readonly title: string;
+  /** What the command takes no notice of, or does to itself. */
+  readonly defies: string;
+  readonly grace?: string;
+  readonly harm: (scene: Scene) => void | Promise<void>;
+  /** What is true once another client has the lock. */
+  readonly after?: (scene: Scene) => Promise<void>;
+}
 
 interface Scene {
-  readonly name: string;
   readonly diary: Diary;
   readonly running: Running;
+  /** The command's way to the service; the other client's does not lead through it. */
+  readonly cable: Cable;
   /** Resolves with the moment at which another client has been granted the lock. */
   readonly granted: Promise<bigint>;
 }
 
-/** A command that runs under a lock which another client waits for. */
-async function scene(defies: string, options: readonly string[] = ["--ttl", "3s", "--grace", "500ms"]): Promise<Scene> {
-  const name = `guarded-${++names}`;
+const ttl = "20s";
+const ttlNs = 20_000_000_000n;
+
+/** What clients count less on a ttl than the service does: the command's end must not hang on how soon a process gets to run. */
+const allowanceMs = 4_000;
+
+const exitsWith20 = async ({ running }: Scene) => {
+  const { code, stderr } = await running.ended;
+  assert.is(code, 20, stderr);
+};
+
+const plays: readonly Play[] = [
+  ...["", "SIGTERM", "SIGTERM,stop"].flatMap((defies): Play[] => {
+    const what = { "": "obeys", SIGTERM: "defies SIGTERM", "SIGTERM,stop": "has stopped itself" }[defies];
+    return [
+      {
+        title: `a command that ${what} is dead before the next grant when its run is stopped; continued, that exits with 20`,
+        defies,
+        harm: ({ running }) => running.signal("SIGSTOP"),
+        after: async (scene) => {
+          if (defies !== "SIGTERM,stop") assert.is(scene.diary.had("SIGTERM"), true);
+          scene.running.signal("SIGCONT");
+          await exitsWith20(scene);
+        },
+      },
+      {
+        title: `a command that ${what} is dead before the next grant when its run is killed`,
+        defies,
+        harm: ({ running }) => running.signal("SIGKILL"),
+      },
+      {
+        title: `a command that ${what} is dead before the next grant when the service cannot be heard any more`,
+        defies,
+        harm: ({ cable }) => cable.treat("back", { type: "swallow" }),
+        after: exitsWith20,
+      },
+    ];
+  }),
+  {
+    title: "a command is dead before the next grant when its guardian is stopped and its run cut off",
+    defies: "SIGTERM",
+    harm: ({ diary, cable }) => {
+      process.kill(parentOf(diary.pid()), "SIGSTOP");
+      cable.treat("back", { type: "swallow" });
+    },
+    after: exitsWith20,
+  },
+  {
+    title: "a command is dead before the next grant when its run is cut off altogether",
+    defies: "SIGTERM",
+    harm: ({ cable }) => cable.cut(true),
+    after: exitsWith20,
+  },
+  {
+    title:
+      "a command is dead before the next grant when nothing that its run says arrives, and the answers to what is held up count for nothing",
+    defies: "SIGTERM",
+    harm: async ({ cable, diary }) => {
+      cable.treat("there", { type: "hold" });
+      await until("the command has been asked to end", () => diary.had("SIGTERM"));
+      cable.treat("there", passes);
+    },
+    after: exitsWith20,
+  },
+  {
+    title: "a command whose grace is most of what the ttl leaves is still dead before the next grant",
+    defies: "SIGTERM",
+    grace: "9s",
+    harm: ({ running }) => running.signal("SIGSTOP"),
+  },
+];
+
+/** All of them play at the same time, since each takes a ttl. */
+const scenes = new Map<Play, Scene & { readonly harmed: Promise<void> }>();
+const cables: Cable[] = [];
+
+async function begin({ defies, grace = "500ms" }: Play, leaderPort: number): Promise<Scene> {
+  const name = `guarded-${cables.length}`;
   const diary = diaryIn(directory, name);
-  const running = startCommand(["run", name, ...options, "--", ...diary.command()], {
+  const cable = await openCable(leaderPort);
+  cables.push(cable);
+  const running = startCommand(["run", name, "--ttl", ttl, "--grace", grace, "--", ...diary.command()], {
     LOCKMGR_ENDPOINTS: `127.0.0.1:${cable.port}`,
     DEFIES: defies,
   });
@@ -46,106 +130,58 @@ async function scene(defies: string, options: readonly string[] = ["--ttl", "3s"
   // Whether it was is told to whoever waits for it.
   granted.catch(() => undefined);
   await until("the other client waits", async () => (await client.waiters(name)).length === 1);
-  return { name, diary, running, granted };
-}
-
-async function assertDeadBefore({ diary, granted }: Scene): Promise<void> {
-  const grantedNs = await granted;
-  assert.ok(
-    diary.lastNs() + apartNs < grantedNs,
-    `${grantedNs - diary.lastNs()} ns between the command and the next grant`,
-  );
+  return { diary, running, cable, granted };
 }
 
 const test = suite("cli/run, guarded");
 
 test.before(async () => {
-  cluster = await startCluster({ size: 3 });
-  // The command's way to the service leads through the cable; the other client's does not.
-  cable = await openCable(at(cluster.sites, await leaderOf(cluster)).grpcPort);
+  cluster = await startCluster({
+    size: 3,
+    env: { CLOCK_ALLOWANCE_MS: String(allowanceMs), LOCK_MIN_TIMEOUT_MS: String(2 * allowanceMs) },
+  });
   client = await connect(
     cluster.sites.map(({ grpc }) => grpc),
-    { owner: "the next" },
+    { owner: "the next", ttlMs: 60_000 },
   );
+  const { grpcPort } = at(cluster.sites, await leaderOf(cluster));
+  for (const play of plays) {
+    const scene = await begin(play, grpcPort);
+    const harmed = Promise.resolve(play.harm(scene));
+    harmed.catch(() => undefined);
+    scenes.set(play, { ...scene, harmed });
+  }
 });
-test.before.each(() => {
-  cable.cut(false);
-  for (const direction of ["there", "back"] as const) cable.treat(direction, passes);
-});
-test.after.each(endCommands);
 test.after(async () => {
+  endCommands();
   await client.close();
-  await cable.close();
+  for (const cable of cables) await cable.close();
   await cluster.stop();
   removeDirectory(directory);
 });
 
-for (const defies of ["", "SIGTERM", "SIGTERM,stop"]) {
-  const what = { "": "obeys", SIGTERM: "defies SIGTERM", "SIGTERM,stop": "has stopped itself" }[defies];
-
-  test(`a command that ${what} is dead before the next grant when its run is stopped; continued, that exits with 20`, async () => {
-    const it = await scene(defies);
-    it.running.signal("SIGSTOP");
-    await assertDeadBefore(it);
-    if (defies !== "SIGTERM,stop") assert.is(it.diary.had("SIGTERM"), true);
-    it.running.signal("SIGCONT");
-    assert.is((await it.running.ended).code, 20);
-  });
-
-  test(`a command that ${what} is dead before the next grant when its run is killed`, async () => {
-    const it = await scene(defies);
-    it.running.signal("SIGKILL");
-    await assertDeadBefore(it);
-  });
-
-  test(`a command that ${what} is dead before the next grant when the service cannot be heard any more`, async () => {
-    const it = await scene(defies);
-    cable.treat("back", { type: "swallow" });
-    await assertDeadBefore(it);
-    assert.is((await it.running.ended).code, 20);
+for (const play of plays) {
+  test(play.title, async () => {
+    const scene = scenes.get(play);
+    assert.ok(scene);
+    const grantedNs = await scene.granted;
+    assert.ok(scene.diary.lastNs() < grantedNs);
+    await scene.harmed;
+    await play.after?.(scene);
+    assert.is(runs(scene.diary.pid()), false);
   });
 }
-
-test("a command is dead before the next grant when its guardian is stopped and its run cut off", async () => {
-  const it = await scene("SIGTERM");
-  process.kill(parentOf(it.diary.pid()), "SIGSTOP");
-  cable.treat("back", { type: "swallow" });
-  assert.ok(it.diary.lastNs() < (await it.granted));
-  assert.is((await it.running.ended).code, 20);
-});
-
-test("a command is dead before the next grant when its run is cut off altogether", async () => {
-  const it = await scene("SIGTERM");
-  cable.cut(true);
-  await assertDeadBefore(it);
-  assert.is((await it.running.ended).code, 20);
-});
-
-test("a command is dead before the next grant when nothing that its run says arrives, and the answers to what is held up count for nothing", async () => {
-  const it = await scene("SIGTERM");
-  cable.treat("there", { type: "hold" });
-  await until("the command has been asked to end", () => it.diary.had("SIGTERM"));
-  cable.treat("there", passes);
-  await it.running.ended;
-  await it.granted;
-  assert.is(runs(it.diary.pid()), false);
-});
-
-test("a command whose grace is most of what the ttl leaves is still dead before the next grant", async () => {
-  const it = await scene("SIGTERM", ["--ttl", "2s", "--grace", "900ms"]);
-  it.running.signal("SIGSTOP");
-  await assertDeadBefore(it);
-});
 
 test("a command goes on through the loss of the leader", async () => {
   const name = "through-all";
   const diary = diaryIn(directory, name);
-  const endpoints = cluster.sites.map(({ grpc }) => grpc).join(",");
-  const running = startCommand(["run", name, "--", ...diary.command()], { LOCKMGR_ENDPOINTS: endpoints });
+  const running = startCommand(["run", name, "--ttl", ttl, "--grace", "500ms", "--", ...diary.command()], {
+    LOCKMGR_ENDPOINTS: cluster.sites.map(({ grpc }) => grpc).join(","),
+  });
   await diary.untilStarted();
   await cluster.kill(await leaderOf(cluster));
   // Longer than the ttl, by the same clock.
-  const endNs = process.hrtime.bigint() + 11_000_000_000n;
+  const endNs = process.hrtime.bigint() + ttlNs + ttlNs / 10n;
   await until("a ttl has passed", () => process.hrtime.bigint() > endNs);
   assert.is(runs(diary.pid()), true);
   assert.is((await client.verify(name, diary.token())).current, true);

@@ -17,11 +17,11 @@ const fresh = () => {
   const name = `run-${++names}`;
   return { name, diary: diaryIn(directory, name) };
 };
-/** Short, so that a test of what happens at the end of a ttl does not take long. */
-const short = ["--ttl", "3s", "--grace", "500ms"];
+/** Long enough for renewals on a machine that has much to do. */
+const ttl = ["--ttl", "60s"];
 
 const run = (name: string, options: readonly string[], words: readonly string[], more: Record<string, string> = {}) =>
-  startCommand(["run", name, ...options, "--", ...words], { ...env, ...more });
+  startCommand(["run", name, ...ttl, ...options, "--", ...words], { ...env, ...more });
 
 const test = suite("cli/run");
 
@@ -29,7 +29,7 @@ test.before(async () => {
   cluster = await startCluster({ size: 1 });
   const endpoint = cluster.sites[0]?.grpc ?? "";
   env = { LOCKMGR_ENDPOINTS: endpoint };
-  client = await connect(endpoint, { owner: "test" });
+  client = await connect(endpoint, { owner: "test", ttlMs: 60_000 });
 });
 test.after.each(endCommands);
 test.after(async () => {
@@ -192,7 +192,7 @@ test("whoever takes the lock by force has the command ended, and it exits with 2
 
 test("where there is a lock-delay the command has its grace when the lock is taken, and is gone before the next has it", async () => {
   const { name, diary } = fresh();
-  const running = run(name, ["--delay", "2s", ...short], diary.command(), { DEFIES: "SIGTERM" });
+  const running = run(name, ["--delay", "10s", "--grace", "3s"], diary.command(), { DEFIES: "SIGTERM" });
   await diary.untilStarted();
   await client.forceRelease(name, { reason: "it hangs" });
   await using _ = await client.acquire(name);
