@@ -101,6 +101,17 @@ test("a command that a signal ends is told of with the signal", async () => {
   assert.equal(await guard.end, { type: "gone", code: null, signal: "SIGTERM", endedBy: null });
 });
 
+test("the end is heard by whoever tells a new deadline before he reads of it", async () => {
+  const others = childrenOf(process.pid);
+  const guard = await started(order(["true"]));
+  const [guardian = 0] = childrenOf(process.pid).filter((pid) => !others.includes(pid));
+  // A guardian that leaves before it has been heard does so meanwhile.
+  const endNs = inMs(2_000);
+  while (runs(guardian) && now() < endNs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+  guard.setDeadline(inMs(roomMs));
+  assert.equal(await guard.end, { type: "gone", code: 0, signal: null, endedBy: null });
+});
+
 test("a command that cannot be found, or run, is told of", async () => {
   const missing = await (await started(order(["no-such-command-anywhere"]))).end;
   assert.equal([missing.type, missing.type === "failed" && missing.code], ["failed", "ENOENT"]);

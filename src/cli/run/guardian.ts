@@ -137,12 +137,13 @@ function abandoned(): void {
   guard();
 }
 
-/** Says a last word and ends. */
+/** Says a last word, and ends when it has been heard: to whoever writes to a socket that has gone before he has read it, what
+ *  it said is lost. */
 function leave(letter: FromGuardian): void {
   clearTimeout(timer);
   group = null;
   if (!isLinked) process.exit();
-  link.end(toLine(letter), () => process.exit());
+  link.end(toLine(letter));
 }
 
 process.on("uncaughtException", (error) => {
