@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { at, startCluster } from "../cluster/cluster.ts";
 import { kill, launch, planSites, type Site, temporaryDirectory, untilReady } from "../cluster/node-process.ts";
 import { isFree } from "../cluster/ports.ts";
+import { patienceMs } from "../patience.ts";
 import { runCommands } from "./commands.ts";
 import { runGuards } from "./guards.ts";
 import { newReport } from "./report.ts";
@@ -12,7 +13,8 @@ import { isInstalled, run } from "./run.ts";
 import { buildGoClient, buildPythonClient, installGrpcurl, type Toolchain } from "./toolchains.ts";
 
 const defaultPorts = { grpcPort: 9090, httpPort: 8080, regionPort: 9091 };
-const programMsMax = 180_000;
+/** More than the programs' own patience, so that they can say what they miss. */
+const programMsMax = 5 * patienceMs;
 
 const report = newReport();
 console.log("installing clients (the first time takes minutes)");
@@ -38,7 +40,11 @@ try {
 }
 
 console.log("\nthree nodes");
-const cluster = await startCluster({ size: 3 });
+const cluster = await startCluster({
+  size: 3,
+  // Whoever is asked while a leader is elected has the answer from the next one, however long that takes.
+  env: { QUORUM_TIMEOUT_MS: String(patienceMs) },
+});
 try {
   await runPrograms(
     "three nodes",

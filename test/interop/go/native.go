@@ -11,21 +11,19 @@ import (
 	native "lockmgr.test/interop/gen/lockmgr/v1"
 )
 
-const nativeTTL = 2 * time.Second
-
 // sessionRules plays two clients that want one lock, each on a session of its own, while a third one watches.
 func sessionRules(ctx context.Context, lock string, here, there *grpc.ClientConn) {
-	one, err := openSession(ctx, here, "go-one", nativeTTL, 0)
+	one, err := openSession(ctx, here, "go-one", lastingTTL, 0)
 	if err == nil {
 		lease := one.welcome.Lease
-		err = want(lease.LeaseId > 0 && lease.TtlMs == 2000 && lease.UsableMs > 0 && lease.UsableMs < 2000, "%v", lease)
+		err = want(lease.LeaseId > 0 && lease.TtlMs == lastingTTL.Milliseconds() && lease.UsableMs > 0 && lease.UsableMs < lease.TtlMs, "%v", lease)
 	}
 	rule("go: a session opens a lease that its client may use for less than its ttl", err)
 	if err != nil {
 		return
 	}
 	defer one.drop()
-	two, err := openSession(ctx, there, "go-two", nativeTTL, 0)
+	two, err := openSession(ctx, there, "go-two", lastingTTL, 0)
 	rule("go: a second session opens another lease", err)
 	if err != nil {
 		return
@@ -42,16 +40,8 @@ func sessionRules(ctx context.Context, lock string, here, there *grpc.ClientConn
 	if token == 0 {
 		return
 	}
-	beats := one.renewals()
-	time.Sleep(nativeTTL + nativeTTL/2)
-	verified, err := native.NewLockServiceClient(there).Verify(ctx, &native.VerifyRequest{Lock: lock, Token: token})
-	if err == nil {
-		err = want(verified.Current && verified.Holder.GetOwner() == "go-one" && one.renewals() > beats, "%v", verified)
-	}
-	rule("go: renewals on the session keep the lock for longer than its ttl", err)
-
 	waiting, err := two.acquire(&native.AcquireRequest{
-		Demands: []*native.Demand{{Lock: lock}}, Owner: "go-two", WaitMs: 60_000, RequestId: "go-two-waits",
+		Demands: []*native.Demand{{Lock: lock}}, Owner: "go-two", WaitMs: patience.Milliseconds(), RequestId: "go-two-waits",
 	})
 	var queued *native.ServerMessage
 	if err == nil {
@@ -92,6 +82,27 @@ func sessionRules(ctx context.Context, lock string, here, there *grpc.ClientConn
 		native.EventKind_EVENT_KIND_GRANTED, native.EventKind_EVENT_KIND_QUEUED, native.EventKind_EVENT_KIND_RELEASED,
 		native.EventKind_EVENT_KIND_GRANTED, native.EventKind_EVENT_KIND_RELEASED,
 	}))
+}
+
+// renewalRules holds a lock for longer than its lease would live without the renewals of its session.
+func renewalRules(ctx context.Context, lock string, here, there *grpc.ClientConn) {
+	one, err := openSession(ctx, here, "go-one", renewedTTL, 0)
+	if err != nil {
+		rule("go: a session opens a lease that it renews", err)
+		return
+	}
+	defer one.drop()
+	token := granted(one, lock, "go: a free lock is granted on a session that renews its lease")
+	if token == 0 {
+		return
+	}
+	beats := one.renewals()
+	time.Sleep(renewedTTL + renewedTTL/4)
+	verified, err := native.NewLockServiceClient(there).Verify(ctx, &native.VerifyRequest{Lock: lock, Token: token})
+	if err == nil {
+		err = want(verified.Current && verified.Holder.GetOwner() == "go-one" && one.renewals() > beats, "%v", verified)
+	}
+	rule("go: renewals on the session keep the lock for longer than its ttl", err)
 }
 
 // granted acquires without waiting, and gives the token; 0 if it was not granted.
@@ -149,7 +160,7 @@ func staleRules(ctx context.Context, one *session, lock string, here *grpc.Clien
 // resumed breaks a session off, goes on with its lease at another node, and releases there.
 func resumed(ctx context.Context, old *session, lock string, elsewhere *grpc.ClientConn, token uint64) *session {
 	old.drop()
-	two, err := openSession(ctx, elsewhere, "go-two", nativeTTL, old.lease)
+	two, err := openSession(ctx, elsewhere, "go-two", lastingTTL, old.lease)
 	if err == nil {
 		err = want(two.lease == old.lease, "%v", two.welcome)
 	}
@@ -159,7 +170,7 @@ func resumed(ctx context.Context, old *session, lock string, elsewhere *grpc.Cli
 	}
 	// A repeat of the request that was granted, as after an answer that was lost.
 	answers, err := two.acquire(&native.AcquireRequest{
-		Demands: []*native.Demand{{Lock: lock}}, Owner: "go-two", WaitMs: 60_000, RequestId: "go-two-waits",
+		Demands: []*native.Demand{{Lock: lock}}, Owner: "go-two", WaitMs: patience.Milliseconds(), RequestId: "go-two-waits",
 	})
 	var answer *native.ServerMessage
 	if err == nil {
@@ -218,7 +229,7 @@ func watchedAll(events chan *native.Event, kinds []native.EventKind) error {
 				return err
 			}
 			revision = event.Revision
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			return status.Errorf(codes.DeadlineExceeded, "event %d, %v wanted, does not come", i, kind)
 		}
 	}
@@ -230,7 +241,7 @@ func electionRules(ctx context.Context, name string, here, there *grpc.ClientCon
 	one, two := native.NewElectionServiceClient(here), native.NewElectionServiceClient(there)
 	var leases []uint64
 	for _, owner := range []string{"go-one", "go-two"} {
-		lease, err := native.NewLockServiceClient(here).OpenLease(ctx, &native.OpenLeaseRequest{Owner: owner, TtlMs: 30_000})
+		lease, err := native.NewLockServiceClient(here).OpenLease(ctx, &native.OpenLeaseRequest{Owner: owner, TtlMs: lastingTTL.Milliseconds()})
 		if err != nil {
 			rule("go: a lease is opened for a candidate", err)
 			return
@@ -249,7 +260,7 @@ func electionRules(ctx context.Context, name string, here, there *grpc.ClientCon
 	if err != nil {
 		return
 	}
-	won, err := one.Campaign(ctx, &native.CampaignRequest{Election: name, Owner: "go-one", LeaseId: leases[0], Value: "a", WaitMs: 10_000, RequestId: "go-one-wants"})
+	won, err := one.Campaign(ctx, &native.CampaignRequest{Election: name, Owner: "go-one", LeaseId: leases[0], Value: "a", WaitMs: patience.Milliseconds(), RequestId: "go-one-wants"})
 	if err == nil {
 		err = want(won.Result.GetGranted().GetToken() > 0, "%v", won)
 	}
@@ -260,7 +271,7 @@ func electionRules(ctx context.Context, name string, here, there *grpc.ClientCon
 	token := won.Result.GetGranted().Token
 	second := make(chan error, 1)
 	go func() {
-		later, err := two.Campaign(ctx, &native.CampaignRequest{Election: name, Owner: "go-two", LeaseId: leases[1], Value: "c", WaitMs: 30_000, RequestId: "go-two-wants"})
+		later, err := two.Campaign(ctx, &native.CampaignRequest{Election: name, Owner: "go-two", LeaseId: leases[1], Value: "c", WaitMs: patience.Milliseconds(), RequestId: "go-two-wants"})
 		if err == nil {
 			err = want(later.Result.GetGranted().GetToken() > token, "%v", later)
 		}

@@ -81,7 +81,7 @@ func (call *asked) send() error {
 // next waits for what comes next; that it is queued comes once. A call that is answered UNAVAILABLE is sent again: its request
 // id makes it the same request.
 func (call *asked) next() (*native.ServerMessage, error) {
-	late := time.After(40 * time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case answer, open := <-call.answers:
@@ -98,7 +98,7 @@ func (call *asked) next() (*native.ServerMessage, error) {
 				return answer, nil
 			}
 		case <-late:
-			return nil, fmt.Errorf("no answer in 40 s")
+			return nil, fmt.Errorf("no answer in %v", patience)
 		}
 	}
 }

@@ -5,7 +5,9 @@ It prints one line per rule, "ok RULE" or "FAIL RULE: why". Arguments: the addre
 
 import json
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import native
@@ -13,8 +15,8 @@ from com.geastalt.lock.grpc import lock_pb2 as stateless
 from com.geastalt.lock.grpc import lock_pb2_grpc as stateless_grpc
 from lowkey.v1 import lock_pb2 as leased
 from lowkey.v1 import lock_pb2_grpc as leased_grpc
+from native import LASTING_MS, RENEWED_MS, SECONDS
 
-SECONDS = 20
 # What was UNAVAILABLE, as it is while a leader is elected, is repeated. Request ids make that safe.
 REPEATS = {
     "methodConfig": [
@@ -31,15 +33,14 @@ REPEATS = {
     ]
 }
 failed = False
+saying = threading.Lock()
 
 
 def rule(name, holds, found=""):
     global failed
-    if holds:
-        print("ok", name, flush=True)
-    else:
-        failed = True
-        print(f"FAIL {name}: {str(found)!r}", flush=True)
+    with saying:
+        failed = failed or not holds
+        print(f"ok {name}" if holds else f"FAIL {name}: {str(found)!r}", flush=True)
 
 
 def refusal(call, request):
@@ -52,7 +53,7 @@ def refusal(call, request):
 
 def stateless_rules(lock, here, there):
     one, other = stateless_grpc.LockServiceStub(here), stateless_grpc.LockServiceStub(there)
-    acquire = stateless.AcquireLockRequest(lock_id=lock, client_id="python-client", timeout_ms=30000)
+    acquire = stateless.AcquireLockRequest(lock_id=lock, client_id="python-client", timeout_ms=LASTING_MS)
     mesh = (("x-request-id", "request-" + lock),)
 
     granted = one.AcquireLock(acquire, timeout=SECONDS, metadata=mesh)
@@ -83,21 +84,9 @@ def stateless_rules(lock, here, there):
 
 def lease_rules(lock, here, there):
     one, other = leased_grpc.LockServiceStub(here), leased_grpc.LockServiceStub(there)
-    ttl = 3
+    ttl = LASTING_MS // 1000
     lease = one.CreateLease(leased.CreateLeaseRequest(owner_id="python-owner", ttl_seconds=ttl), timeout=SECONDS)
     rule("python: a lease is opened", lease.lease_id > 0 and lease.ttl_seconds == ttl, lease)
-
-    def beats():
-        for _ in range(4):
-            time.sleep(ttl / 3)
-            yield leased.HeartbeatRequest(lease_id=lease.lease_id)
-
-    beaten = [(beat.lease_id, beat.ttl_seconds) for beat in one.Heartbeat(beats(), timeout=SECONDS)]
-    rule(
-        "python: heartbeats every third of a ttl keep the lease for longer than its ttl",
-        beaten == [(lease.lease_id, ttl)] * 4,
-        beaten,
-    )
     acquire = leased.AcquireLockRequest(lock_name=lock, owner_id="python-owner", lease_id=lease.lease_id)
     acquired = one.AcquireLock(acquire, timeout=SECONDS)
     rule("python: a lock is acquired under the lease", acquired.fencing_token > 0, acquired)
@@ -127,16 +116,50 @@ def lease_rules(lock, here, there):
     rule("python: an empty owner is INVALID_ARGUMENT", code == grpc.StatusCode.INVALID_ARGUMENT, (code, details))
 
 
+def heartbeat_rules(_, here, __):
+    client = leased_grpc.LockServiceStub(here)
+    ttl = RENEWED_MS // 1000
+    lease = client.CreateLease(leased.CreateLeaseRequest(owner_id="python-beating", ttl_seconds=ttl), timeout=SECONDS)
+
+    def beats():
+        for _ in range(4):
+            time.sleep(ttl / 3)
+            yield leased.HeartbeatRequest(lease_id=lease.lease_id)
+
+    beaten = [(beat.lease_id, beat.ttl_seconds) for beat in client.Heartbeat(beats(), timeout=SECONDS)]
+    rule(
+        "python: heartbeats every third of a ttl keep the lease for longer than its ttl",
+        beaten == [(lease.lease_id, ttl)] * 4,
+        beaten,
+    )
+
+
+# By a word for the names of their locks.
+PLAYS = {
+    "stateless": stateless_rules,
+    "leased": lease_rules,
+    "heartbeat": heartbeat_rules,
+    "native": lambda *where: native.session_rules(rule, *where),
+    "renewed": lambda *where: native.renewal_rules(rule, *where),
+    "expiring": lambda *where: native.expiry_rules(rule, *where),
+    "election": lambda *where: native.election_rules(rule, *where),
+}
+
+
 def main(addresses):
     channels = [
         grpc.insecure_channel(address, options=[("grpc.service_config", json.dumps(REPEATS))]) for address in addresses
     ]
-    for i, channel in enumerate(channels):
-        following = channels[(i + 1) % len(channels)]
-        stateless_rules(f"python-stateless-{i}", channel, following)
-        lease_rules(f"python-leased-{i}", channel, following)
-        native.session_rules(rule, f"python-native-{i}", channel, following)
-        native.election_rules(rule, f"python-election-{i}", channel, following)
+    # Each with locks of its own, all at once, for some have to wait until a ttl is over.
+    with ThreadPoolExecutor(len(PLAYS) * len(channels)) as threads:
+        playing = [
+            # What one node was asked is seen by the next.
+            threads.submit(play, f"python-{name}-{i}", channel, channels[(i + 1) % len(channels)])
+            for i, channel in enumerate(channels)
+            for name, play in PLAYS.items()
+        ]
+    for played in playing:
+        played.result()
     for channel in channels:
         channel.close()
 

@@ -12,8 +12,13 @@ from lockmgr.v1 import lock_pb2 as native
 from lockmgr.v1 import lock_pb2_grpc as native_grpc
 from lockmgr.v1 import types_pb2 as types
 
-SECONDS = 20
-TTL_MS = 2000
+# How long is waited for what must come. It only ends what hangs.
+SECONDS = 150
+WAIT_MS = SECONDS * 1000
+# Renewals every third of this leave room for whoever stands still for some seconds, a node or this client.
+RENEWED_MS = 10000
+# Of leases that must last to the end, however slow the machine is.
+LASTING_MS = 300000
 
 
 class Asked:
@@ -35,7 +40,7 @@ class Asked:
     def next(self):
         """What comes next; that it is queued comes once. What is UNAVAILABLE is sent again: its id makes it the same request."""
         while True:
-            answer = self.answers.get(timeout=2 * SECONDS)
+            answer = self.answers.get(timeout=SECONDS)
             if isinstance(answer, grpc.RpcError):
                 raise answer
             if answer.error.code == grpc.StatusCode.UNAVAILABLE.value[0]:
@@ -49,8 +54,9 @@ class Asked:
 class Session:
     """One session stream: keeps its lease alive, answers pings, and hands answers to those who asked."""
 
-    def __init__(self, channel, owner, lease=0):
+    def __init__(self, channel, owner, lease=0, ttl_ms=LASTING_MS):
         self.owner = owner
+        self.ttl_ms = ttl_ms
         self.sending = queue.Queue()
         self.answers = {}
         self.last_id = 0
@@ -61,7 +67,7 @@ class Session:
         threading.Thread(target=self.read, daemon=True).start()
         hello = native.Hello(lease_id=lease)
         if lease == 0:
-            hello.open.CopyFrom(native.OpenLeaseRequest(owner=owner, ttl_ms=TTL_MS))
+            hello.open.CopyFrom(native.OpenLeaseRequest(owner=owner, ttl_ms=ttl_ms))
         self.welcome = self.call(hello=hello).welcome
         self.lease = self.welcome.lease.lease_id
         threading.Thread(target=self.renew, daemon=True).start()
@@ -86,12 +92,13 @@ class Session:
                         self.answers[message.id].put(message)
         except grpc.RpcError as error:
             # Whoever waits for an answer gets what the stream has ended with.
-            for answers in self.answers.values():
-                answers.put(error)
+            with self.mutex:
+                for answers in self.answers.values():
+                    answers.put(error)
         self.over.set()
 
     def renew(self):
-        while not self.over.wait(TTL_MS / 3000):
+        while not self.over.wait(self.ttl_ms / 3000):
             try:
                 answer = self.call(renew=native.RenewLeaseRequest())
             except (grpc.RpcError, queue.Empty):
@@ -137,7 +144,7 @@ def session_rules(rule, lock, here, there):
     lease = one.welcome.lease
     rule(
         "python: a session opens a lease that its client may use for less than its ttl",
-        lease.lease_id > 0 and lease.ttl_ms == TTL_MS and 0 < lease.usable_ms < TTL_MS,
+        lease.lease_id > 0 and lease.ttl_ms == LASTING_MS and 0 < lease.usable_ms < LASTING_MS,
         one.welcome,
     )
     events, end_watch = watch(there, lock)
@@ -145,16 +152,7 @@ def session_rules(rule, lock, here, there):
     token = free.acquired.granted.token
     rule("python: a free lock is granted at once on a session", token > 0, free)
 
-    before = one.renewals
-    time.sleep(TTL_MS * 1.5 / 1000)
-    verified = client.Verify(native.VerifyRequest(lock=lock, token=token), timeout=SECONDS)
-    rule(
-        "python: renewals on the session keep the lock for longer than its ttl",
-        verified.current and verified.holder.owner == "python-one" and one.renewals > before,
-        verified,
-    )
-
-    waiting = two.acquire(lock, wait_ms=60000, request_id="python-two-waits")
+    waiting = two.acquire(lock, wait_ms=WAIT_MS, request_id="python-two-waits")
     queued = waiting.next()
     rule(
         "python: a request that has to wait is told its place and who holds the lock",
@@ -177,7 +175,7 @@ def session_rules(rule, lock, here, there):
 
     two.drop()
     two = Session(here, "python-two", two.lease)
-    again = two.acquire(lock, wait_ms=60000, request_id="python-two-waits").next()
+    again = two.acquire(lock, wait_ms=WAIT_MS, request_id="python-two-waits").next()
     rule(
         "python: after a break the session is taken up at another node, and a repeat has the same token",
         again.acquired.granted.token == later,
@@ -202,12 +200,12 @@ def session_rules(rule, lock, here, there):
     )
     end_watch()
     deadlock_rules(rule, lock, one, two)
-    expiry_rules(rule, lock + "-expiring", one, two)
+    one.drop()
     two.drop()
 
 
 def cancel_rules(rule, lock, one, client):
-    waiting = one.acquire(lock, wait_ms=60000, request_id="python-one-waits")
+    waiting = one.acquire(lock, wait_ms=WAIT_MS, request_id="python-one-waits")
     waiting.next()
     cancelled = one.call(cancel=native.CancelRequest(request_id="python-one-waits"))
     ended = waiting.next()
@@ -225,9 +223,9 @@ def deadlock_rules(rule, lock, one, two):
     left, right = lock + "-left", lock + "-right"
     one.acquire(left).next()
     two.acquire(right).next()
-    waiting = one.acquire(right, wait_ms=60000, request_id="python-crossing")
+    waiting = one.acquire(right, wait_ms=WAIT_MS, request_id="python-crossing")
     waiting.next()
-    refused = two.acquire(left, wait_ms=60000).next()
+    refused = two.acquire(left, wait_ms=WAIT_MS).next()
     cycle = [wait.waiter.lease_id for wait in refused.acquired.deadlock.cycle]
     rule(
         "python: a request that would close a cycle is refused at once, with the cycle",
@@ -237,10 +235,27 @@ def deadlock_rules(rule, lock, one, two):
     one.call(cancel=native.CancelRequest(request_id="python-crossing"))
 
 
-def expiry_rules(rule, lock, holder, waiter):
+def renewal_rules(rule, lock, here, there):
+    """Holds a lock for longer than its lease would live without the renewals of its session."""
+    one = Session(here, "python-one", ttl_ms=RENEWED_MS)
+    token = one.acquire(lock).next().acquired.granted.token
+    before = one.renewals
+    time.sleep(RENEWED_MS * 1.25 / 1000)
+    client = native_grpc.LockServiceStub(there)
+    verified = client.Verify(native.VerifyRequest(lock=lock, token=token), timeout=SECONDS)
+    rule(
+        "python: renewals on the session keep the lock for longer than its ttl",
+        verified.current and verified.holder.owner == "python-one" and one.renewals > before,
+        verified,
+    )
+    one.drop()
+
+
+def expiry_rules(rule, lock, here, there):
     """Ends the holder's session, and with it the renewals of its lease."""
+    holder, waiter = Session(here, "python-one", ttl_ms=RENEWED_MS), Session(there, "python-two")
     token = holder.acquire(lock).next().acquired.granted.token
-    waiting = waiter.acquire(lock, wait_ms=60000)
+    waiting = waiter.acquire(lock, wait_ms=WAIT_MS)
     waiting.next()
     holder.drop()
     grant = waiting.next()
@@ -249,17 +264,18 @@ def expiry_rules(rule, lock, holder, waiter):
         grant.acquired.granted.token > token > 0,
         grant,
     )
+    waiter.drop()
 
 
 def election_rules(rule, name, here, there):
     one, two = election_grpc.ElectionServiceStub(here), election_grpc.ElectionServiceStub(there)
     leases = [
         native_grpc.LockServiceStub(here)
-        .OpenLease(native.OpenLeaseRequest(owner=owner, ttl_ms=30000), timeout=SECONDS)
+        .OpenLease(native.OpenLeaseRequest(owner=owner, ttl_ms=LASTING_MS), timeout=SECONDS)
         .lease_id
         for owner in ("python-one", "python-two")
     ]
-    observing = two.Observe(election.ObserveRequest(election=name), timeout=60)
+    observing = two.Observe(election.ObserveRequest(election=name), timeout=4 * SECONDS)
     nobody = next(observing)
     rule("python: an observer is told first that nobody leads", not nobody.HasField("leader"), nobody)
 
@@ -269,7 +285,7 @@ def election_rules(rule, name, here, there):
             owner=("python-one", "python-two")[number],
             lease_id=leases[number],
             value=value,
-            wait_ms=30000,
+            wait_ms=WAIT_MS,
             request_id="wants",
         )
         return stub.Campaign(request, timeout=2 * SECONDS).result.granted.token
