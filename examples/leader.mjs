@@ -10,12 +10,14 @@ const election = "scheduler";
 let observing;
 
 await play(import.meta.filename, {
-  before: () => {
-    observing = tellLeaders();
-  },
+  // Nobody leads before the observer has been told who does.
+  before: () =>
+    new Promise((resolve) => {
+      observing = tellLeaders(resolve);
+    }),
 
   holder: async ({ who, say, pause }) => {
-    const client = await connect(endpoints, { owner: who, ttlMs: 2_000 });
+    const client = await connect(endpoints, { owner: who });
     try {
       const leadership = await client.elect(election, { value: `${who} is getting ready` });
       say(`leads with token ${leadership.token}`);
@@ -33,13 +35,14 @@ await play(import.meta.filename, {
   after: () => observing,
 });
 
-/** Tells who leads, until the second one has stepped down. */
-async function tellLeaders() {
+/** Tells who leads, until the second one has stepped down. Calls `begun` as soon as it knows. */
+async function tellLeaders(begun) {
   const client = await connect(endpoints, { owner: "observer" });
   let last = null;
   try {
     for await (const leader of client.observe(election)) {
       console.log(leader === null ? "nobody leads" : `leader: ${leader.owner}, who says: ${leader.value}`);
+      begun();
       if (leader === null && last?.owner === "second") return;
       last = leader;
     }

@@ -19,14 +19,14 @@ await play(import.meta.filename, {
 
   holder: ({ who, say, pause }) =>
     withDatabase(async (database) => {
-      const client = await connect(endpoints, { owner: who, ttlMs: 2_000 });
+      const client = await connect(endpoints, { owner: who });
       try {
         await client.withLock(resource, async ({ token, signal }) => {
           say(`holds ${resource} with token ${token}`);
           // All that a holder can know: it is held in this moment.
           signal.throwIfAborted();
           await pause();
-          await fencedPostgresTransaction(database, { resource, token, idleMsMax: 2_000 }, () =>
+          await fencedPostgresTransaction(database, { resource, token, idleMsMax: 10_000 }, () =>
             database.query(
               "INSERT INTO reports (id, author) VALUES (7, $1) ON CONFLICT (id) DO UPDATE SET author = EXCLUDED.author",
               [who],

@@ -14,7 +14,7 @@ const job = "{job:7}";
 await play(import.meta.filename, {
   holder: ({ who, say, pause }) =>
     withRedis(async (redis) => {
-      const client = await connect(endpoints, { owner: who, ttlMs: 2_000 });
+      const client = await connect(endpoints, { owner: who });
       try {
         await client.withLock("job:7", async ({ token, signal }) => {
           say(`holds job:7 with token ${token}`);

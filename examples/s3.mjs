@@ -16,7 +16,7 @@ await play(import.meta.filename, {
   before: () => checkS3Conditions(s3, place),
 
   holder: async ({ who, say, pause }) => {
-    const client = await connect(endpoints, { owner: who, ttlMs: 2_000 });
+    const client = await connect(endpoints, { owner: who });
     try {
       await client.withLock("authors", async ({ token, signal }) => {
         say(`holds authors with token ${token}`);

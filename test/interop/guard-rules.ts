@@ -15,12 +15,15 @@ import {
   type S3Store,
 } from "../../src/client/guards/index.cts";
 import { until } from "../cluster/cluster.ts";
+import { patienceMs } from "../patience.ts";
 import type { Report } from "./report.ts";
 
 /** The drivers are the examples', as far as they are used here. */
 export interface Drivers {
   readonly pg: { readonly Client: new (options: { connectionString: string }) => Postgres };
-  readonly redis: { readonly createClient: (options: { url: string }) => Redis };
+  readonly redis: {
+    readonly createClient: (options: { url: string; socket: { connectTimeout: number } }) => Redis;
+  };
   readonly s3: {
     readonly S3: new (options: {
       endpoint: string;
@@ -133,7 +136,9 @@ export async function postgresRules(
     "postgres: a holder that idles in its transaction does not hold up the next one for ever",
     async () => {
       let later: Promise<unknown> = Promise.resolve();
-      const early = fencedPostgresTransaction(idle, { resource: "idle", token: 1, idleMsMax: 200 }, async () => {
+      // Between its statements the transaction is idle as well: a machine that stands still for a moment must not end it there.
+      const idleMsMax = 6_000;
+      const early = fencedPostgresTransaction(idle, { resource: "idle", token: 1, idleMsMax }, async () => {
         later = tell(other, "idle", 2);
         // Says nothing to its database until the next holder is through.
         await later;
@@ -159,7 +164,7 @@ export async function redisRules(
   drivers: Drivers,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const client = drivers.redis.createClient({ url: env.REDIS_URL ?? "" });
+  const client = drivers.redis.createClient({ url: env.REDIS_URL ?? "", socket: { connectTimeout: patienceMs } });
   await client.connect();
 
   await report.rule("redis: tokens are compared as numbers, of any length", async () => {

@@ -11,6 +11,9 @@ import { root, run } from "./run.ts";
 import { type Server, startPostgres, startRedis, startS3 } from "./servers.ts";
 import { installExamples, installS3Server } from "./toolchains.ts";
 
+/** An example starts three processes one after the other, and waits for the end of a lease. */
+const exampleMsMax = 4 * patienceMs;
+
 interface Store {
   readonly name: string;
   readonly start: () => Promise<Server | { readonly reason: string }>;
@@ -117,7 +120,7 @@ async function example(name: string, env: Readonly<Record<string, string>>): Pro
   const { code, output, stdout } = await run(process.execPath, [`${name}.mjs`], {
     cwd: folder,
     env,
-    withinMs: patienceMs,
+    withinMs: exampleMsMax,
   });
   equal(code, 0, output);
   return stdout.trimEnd().split("\n");

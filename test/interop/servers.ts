@@ -130,7 +130,7 @@ async function start(directory: string, plan: Plan): Promise<Server> {
   });
   const stop = async () => {
     if (!isOver) child.kill(plan.signal ?? "SIGTERM");
-    const limit = setTimeout(() => child.kill("SIGKILL"), 5_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), patienceMs);
     await over;
     clearTimeout(limit);
     removeDirectory(directory);
