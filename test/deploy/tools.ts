@@ -3,7 +3,8 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isInstalled, root, run } from "../interop/run.ts";
+import { fetchStep, runFetching } from "../interop/fetching.ts";
+import { isInstalled, root } from "../interop/run.ts";
 import type { Toolchain } from "../interop/toolchains.ts";
 
 const cache = join(root, "node_modules", ".cache", "deploy");
@@ -24,10 +25,8 @@ const definitions = [
 const missing = (reason: string): Toolchain => ({ command: null, reason });
 const found = (program: string): Toolchain => ({ command: [program], reason: "" });
 
-async function go(args: readonly string[], cwd: string): Promise<string | null> {
-  const { code, output } = await run("go", args, { cwd, withinMs: buildMsMax, env: { GOBIN: bin } });
-  return code === 0 ? null : `go ${args.join(" ")}\n${output}`;
-}
+const go = (args: readonly string[], cwd: string): Promise<string | null> =>
+  fetchStep("go", args, { cwd, withinMs: buildMsMax, env: { GOBIN: bin } });
 
 export async function installHelm(): Promise<Toolchain> {
   const program = join(bin, "helm");
@@ -65,7 +64,7 @@ function fingerprint(): string {
 /** The files that define the custom resources; an error says what could not be had. */
 export async function definitionFiles(): Promise<readonly string[]> {
   const modules = definitions.map(({ module }) => module);
-  const { code, output, stdout } = await run("go", ["mod", "download", "-json", ...modules], {
+  const { code, output, stdout } = await runFetching("go", ["mod", "download", "-json", ...modules], {
     withinMs: buildMsMax,
     cwd: cache,
   });

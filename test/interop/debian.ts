@@ -3,7 +3,8 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { isInstalled, run } from "./run.ts";
+import { fetchStep, patientApt } from "./fetching.ts";
+import { isInstalled } from "./run.ts";
 
 /** The folder with a program, or why there is none. */
 export type Found =
@@ -32,23 +33,19 @@ export const postgres: Wanted = {
 
 export const redis: Wanted = { program: "redis-server", package: "redis-server", folders: () => [] };
 
-const installMsMax = 600_000;
-
 /** Finds a program, and installs its package if that may be done. */
 export async function findOrInstall(wanted: Wanted): Promise<Found> {
   const found = find(wanted);
   if (found !== null) return found;
-  const by = `apt-get install --no-install-recommends ${wanted.package}`;
+  const install = ["install", "--no-install-recommends", wanted.package];
   if (process.getuid?.() !== 0 || !isInstalled("apt-get")) {
-    return { folder: null, reason: `${wanted.program} is not installed: ${by}` };
+    return { folder: null, reason: `${wanted.program} is not installed: apt-get ${install.join(" ")}` };
   }
-  for (const line of ["apt-get update", `${by} --yes`]) {
-    const [command = "", ...args] = line.split(" ");
-    const { code, output } = await run(command, args, {
+  for (const args of [["update"], [...install, "--yes"]]) {
+    const problem = await fetchStep("apt-get", [...patientApt, ...args], {
       env: { DEBIAN_FRONTEND: "noninteractive" },
-      withinMs: installMsMax,
     });
-    if (code !== 0) return { folder: null, reason: `${line}\n${output}` };
+    if (problem !== null) return { folder: null, reason: problem };
   }
   return find(wanted) ?? { folder: null, reason: `${wanted.package} is installed, but has no ${wanted.program}` };
 }

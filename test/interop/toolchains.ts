@@ -3,6 +3,7 @@
 
 import { cpSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fetchStep } from "./fetching.ts";
 import { isInstalled, type RunOptions, type RunResult, root, run } from "./run.ts";
 
 export interface Toolchain {
@@ -15,7 +16,7 @@ export interface Toolchain {
 const cache = join(root, "node_modules", ".cache", "interop");
 /** Where the installed programs are. */
 export const toolsDirectory = join(cache, "bin");
-const installMsMax = 600_000;
+const stepMsMax = 600_000;
 
 const grpcurl = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
 const goGenerators = [
@@ -32,13 +33,13 @@ const goModule = "lockmgr.test/interop";
 
 const missing = (reason: string): Toolchain => ({ command: null, reason });
 
-/** Runs one step of an installation; null if it went well, else what it said. */
+/** Runs one step of an installation that fetches nothing; null if it went well, else what it said. */
 async function step(command: string, args: readonly string[], options: RunOptions = {}): Promise<string | null> {
-  const result: RunResult = await run(command, args, { withinMs: installMsMax, ...options });
+  const result: RunResult = await run(command, args, { withinMs: stepMsMax, ...options });
   return result.code === 0 ? null : `${command} ${args.join(" ")}\n${result.output}`;
 }
 
-const goInstall = (module: string) => step("go", ["install", module], { env: { GOBIN: toolsDirectory } });
+const goInstall = (module: string) => fetchStep("go", ["install", module], { env: { GOBIN: toolsDirectory } });
 
 export const installGrpcurl = (): Promise<Toolchain> => goProgram("grpcurl", grpcurl);
 
@@ -59,7 +60,7 @@ export async function installExamples(): Promise<string | null> {
   const installed = join(folder, "node_modules", ".package-lock.json");
   const lock = join(folder, "package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs > statSync(lock).mtimeMs) return null;
-  return step("npm", ["ci"], { cwd: folder });
+  return fetchStep("npm", ["ci"], { cwd: folder });
 }
 
 /** The Go program beside this file, with stubs generated afresh. */
@@ -87,7 +88,7 @@ export async function buildGoClient(): Promise<Toolchain> {
   const problem =
     (await step(join(root, "node_modules", ".bin", "buf"), ["generate", "--template", template, ...paths], {
       cwd: root,
-    })) ?? (await step("go", ["build", "-o", program, "."], { cwd: folder }));
+    })) ?? (await fetchStep("go", ["build", "-o", program, "."], { cwd: folder }));
   return problem === null ? { command: [program], reason: "" } : missing(problem);
 }
 
@@ -101,8 +102,16 @@ export async function buildPythonClient(): Promise<Toolchain> {
   mkdirSync(stubs, { recursive: true });
   const protoRoot = join(root, "proto");
   const problem =
-    (existsSync(python) ? null : await step("python3", ["-m", "venv", environment])) ??
-    (await step(python, ["-m", "pip", "install", "--quiet", "--requirement", join(sources, "requirements.txt")])) ??
+    // What was broken off has a python, but nothing to install with.
+    (existsSync(join(environment, "bin", "pip")) ? null : await step("python3", ["-m", "venv", environment])) ??
+    (await fetchStep(python, [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--requirement",
+      join(sources, "requirements.txt"),
+    ])) ??
     (await step(python, [
       "-m",
       "grpc_tools.protoc",
