@@ -4,6 +4,7 @@
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fetchStep, patientApt } from "../interop/fetching.ts";
 import { isInstalled, root, run } from "../interop/run.ts";
 
 export type Engine =
@@ -30,11 +31,17 @@ export async function findEngine(): Promise<Engine> {
   const missing = ["unshare", "ip", "apt-get", "dpkg-deb", "tar", "npm"].filter((program) => !isInstalled(program));
   if (missing.length > 0) return none(`no engine runs here, and without ${missing.join(", ")} none can be made`);
   if (process.getuid?.() !== 0) return none("no engine runs here, and only root can start one");
+  const [unshare = "", ...args] = apart;
+  const alone = await run(unshare, [...args, "mount", "-t", "tmpfs", "tmpfs", "/run"]);
+  if (alone.code !== 0) return none(`no engine runs here, and root may not start one here: ${alone.output}`);
   const programs = join(cache, "engine");
   const images = join(cache, "images");
   const problem = (await once(programs, unpackEngine)) ?? (await once(images, makeImages));
   return problem === null ? { how: "own", programs, images } : none(problem);
 }
+
+/** What runs a program in namespaces of its own; whatever it leaves behind there ends with them. */
+export const apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"];
 
 const none = (reason: string): Engine => ({ how: "none", reason });
 
@@ -56,18 +63,24 @@ export function baseMajor(): string {
   return major;
 }
 
-async function step(command: string, args: readonly string[], cwd?: string): Promise<string | null> {
-  const result = await run(command, args, { withinMs: installMsMax, ...(cwd === undefined ? {} : { cwd }) });
+async function step(command: string, args: readonly string[]): Promise<string | null> {
+  const result = await run(command, args, { withinMs: installMsMax });
   return result.code === 0 ? null : `${command} ${args.join(" ")}\n${result.output}`;
 }
+
+const updateLists = () => fetchStep("apt-get", [...patientApt, "update"]);
 
 /** Unpacks Debian packages, without installing them. */
 async function unpack(packages: readonly string[], folder: string): Promise<string | null> {
   const downloads = `${folder}.packages`;
+  // What a run that was broken off has left.
+  rmSync(downloads, { recursive: true, force: true });
   mkdirSync(downloads, { recursive: true });
-  const download = () => step("apt-get", ["download", "-o", "APT::Sandbox::User=root", ...packages], downloads);
-  let problem = await download();
-  if (problem !== null) problem = (await step("apt-get", ["update"])) ?? (await download());
+  const args = [...patientApt, "-o", "APT::Sandbox::User=root", "download", ...packages];
+  const first = await run("apt-get", args, { cwd: downloads, withinMs: installMsMax });
+  // The lists may be missing, or name what is no more.
+  let problem = first.code === 0 ? null : await updateLists();
+  if (first.code !== 0) problem ??= await fetchStep("apt-get", args, { cwd: downloads });
   for (const file of problem === null ? readdirSync(downloads) : []) {
     // Of packages for a merged /usr and for a split one: what leads from /lib to /usr/lib must stay.
     const unpacked = 'dpkg-deb --fsys-tarfile "$0" | tar -x --keep-directory-symlink -C "$1"';
@@ -81,7 +94,8 @@ async function unpackEngine(folder: string): Promise<string | null> {
   const wanted = () => run("apt-get", ["install", "--simulate", "--no-install-recommends", ...enginePackages]);
   let simulated = await wanted();
   if (simulated.code !== 0) {
-    await run("apt-get", ["update"], { withinMs: installMsMax });
+    const problem = await updateLists();
+    if (problem !== null) return problem;
     simulated = await wanted();
   }
   if (simulated.code !== 0) return simulated.output;
@@ -109,7 +123,9 @@ async function makeImages(folder: string): Promise<string | null> {
   mkdirSync(fetched, { recursive: true });
   const problem =
     (await unpack(imagePackages, base)) ??
-    (await step("npm", ["install", "--no-save", "--prefix", fetched, `${node}@${baseMajor()}`, npmPackage], fetched));
+    (await fetchStep("npm", ["install", "--no-save", "--prefix", fetched, `${node}@${baseMajor()}`, npmPackage], {
+      cwd: fetched,
+    }));
   if (problem !== null) return problem;
   if (!existsSync(join(base, "bin", "sh"))) symlinkSync("dash", join(base, "usr", "bin", "sh"));
   cpSync(join(fetched, "node_modules", node, "bin", "node"), join(base, "usr", "local", "bin", "node"));
@@ -127,7 +143,8 @@ async function fillNpmCache(folder: string, scratch: string): Promise<string | n
   mkdirSync(copy);
   for (const file of ["package.json", "package-lock.json", ".npmrc"]) cpSync(join(root, file), join(copy, file));
   const npm = join(dirname(copy), "node_modules", "npm", "bin", "npm-cli.js");
-  const problem = await step(process.execPath, [npm, "ci", "--no-audit", "--no-fund", "--cache", folder], copy);
+  const args = [npm, "ci", "--no-audit", "--no-fund", "--cache", folder];
+  const problem = await fetchStep(process.execPath, args, { cwd: copy });
   rmSync(scratch, { recursive: true, force: true });
   return problem;
 }
