@@ -13,7 +13,7 @@ async function post(path, body) {
       const answer = await fetch(base + path, {
         method: "POST",
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(30_000),
       });
       const text = await answer.text();
       if (answer.status < 500) return { status: answer.status, ...JSON.parse(text) };
@@ -33,8 +33,8 @@ function expect(rule, holds, answer) {
 }
 
 try {
-  const one = await post("/v1/lease", { owner_id: "helm-test-1", ttl_seconds: 60 });
-  const two = await post("/v1/lease", { owner_id: "helm-test-2", ttl_seconds: 60 });
+  const one = await post("/v1/lease", { owner_id: "helm-test-1", ttl_seconds: 600 });
+  const two = await post("/v1/lease", { owner_id: "helm-test-2", ttl_seconds: 600 });
   expect("leases are granted", one.status === 200 && two.status === 200, one);
   const held = { lock_name: name, owner_id: "helm-test-1", lease_id: one.lease_id };
   const granted = await post("/v1/lock/acquire", held);
