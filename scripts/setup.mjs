@@ -25,6 +25,8 @@ const inRoot = (...path) => join(root, ...path);
 const lock = inRoot("dist", ".setup-lock");
 /** After this long a lock is a leftover, even if some process has its owner's number now. */
 const lockMsMax = 15 * 60_000;
+/** How npm says that a registry, or the way to it, has failed in this moment. */
+const mayPass = /code (E(AI_AGAIN|CONN\w+|INTEGRITY|NOTFOUND|SOCKETTIMEOUT|TIMEDOUT|429|5\d\d)|ERR_SOCKET_TIMEOUT)/;
 const builtStamp = inRoot("dist", ".built-from");
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -36,7 +38,7 @@ export async function setUp() {
   if (!installNeeded() && !buildNeeded()) return;
   await takeLock();
   try {
-    if (installNeeded()) install();
+    if (installNeeded()) await install();
     if (buildNeeded()) build();
   } finally {
     rmSync(lock, { recursive: true, force: true });
@@ -58,7 +60,7 @@ function installNeeded() {
   });
 }
 
-function install() {
+async function install() {
   if (lstatSync(inRoot("node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
     // `npm ci` would empty the directory behind the link, which belongs to somebody else.
     fail(
@@ -69,8 +71,16 @@ function install() {
   const npm = process.env.npm_execpath;
   const options = ["ci", "--include=dev", "--no-audit", "--no-fund"];
   // npm names its own file when it runs a script; yarn and others would name theirs.
-  if (npm !== undefined && /npm-cli\.c?js$/.test(npm)) run(process.execPath, [npm, ...options], "npm ci");
-  else run("npm", options, "npm ci");
+  const isNpm = npm !== undefined && /npm-cli\.c?js$/.test(npm);
+  const [command, args] = isNpm ? [process.execPath, [npm, ...options]] : ["npm", options];
+  for (const pauseMs of [5_000, 20_000, null]) {
+    const tried = attempt(command, args);
+    if (tried.status === 0) return;
+    const passing = mayPass.exec(tried.output)?.[0];
+    if (passing === undefined || pauseMs === null) giveUp("npm ci", tried);
+    say(`npm ci: ${passing}; once more in ${pauseMs / 1_000} s`);
+    await pause(pauseMs);
+  }
 }
 
 function buildNeeded() {
@@ -106,14 +116,22 @@ export function filesUnder(folder) {
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)));
 }
 
-function run(command, args, name) {
+function attempt(command, args) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: root,
     encoding: "utf8",
     maxBuffer: 2 ** 26,
   });
-  if (status === 0) return;
-  say(`${stdout ?? ""}${stderr ?? ""}`.trimEnd());
+  return { status, output: `${stdout ?? ""}${stderr ?? ""}`.trimEnd(), error };
+}
+
+function run(command, args, name) {
+  const tried = attempt(command, args);
+  if (tried.status !== 0) giveUp(name, tried);
+}
+
+function giveUp(name, { output, error }) {
+  say(output);
   fail(`${name} failed${error === undefined ? "" : `: ${error.message}`}`);
 }
 
