@@ -24,7 +24,7 @@ const inRoot = (...path) => join(root, ...path);
 
 const lock = inRoot("dist", ".setup-lock");
 /** After this long a lock is a leftover, even if some process has its owner's number now. */
-const lockMsMax = 15 * 60_000;
+const lockMsMax = 60 * 60_000;
 /** How npm says that a registry, or the way to it, has failed in this moment. */
 const mayPass = /code (E(AI_AGAIN|CONN\w+|INTEGRITY|NOTFOUND|SOCKETTIMEOUT|TIMEDOUT|429|5\d\d)|ERR_SOCKET_TIMEOUT)/;
 const builtStamp = inRoot("dist", ".built-from");
