@@ -40,8 +40,11 @@ export async function findEngine(): Promise<Engine> {
   return problem === null ? { how: "own", programs, images } : none(problem);
 }
 
-/** What runs a program in namespaces of its own; whatever it leaves behind there ends with them. */
-export const apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"];
+/** What runs a program in namespaces of its own; whatever it leaves behind there ends with them, and they with who has made them. */
+export const apart = [
+  ...(isInstalled("setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : []),
+  ...["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"],
+];
 
 const none = (reason: string): Engine => ({ how: "none", reason });
 
