@@ -60,11 +60,13 @@ async function once(folder: string, fill: (folder: string) => Promise<string | n
   return problem;
 }
 
-/** The line of node on which the Dockerfile builds. */
-export function baseMajor(): string {
-  const [, major = ""] = /^ARG NODE_IMAGE=node:(\d+)-/m.exec(readFileSync(join(root, "Dockerfile"), "utf8")) ?? [];
-  return major;
+/** The official image on which the Dockerfile builds. */
+export function baseImage(): string {
+  return /^ARG NODE_IMAGE=(\S+)/m.exec(readFileSync(join(root, "Dockerfile"), "utf8"))?.[1] ?? "";
 }
+
+/** Its line of node. */
+const baseMajor = (): string => /^node:(\d+)-/.exec(baseImage())?.[1] ?? "";
 
 async function step(command: string, args: readonly string[]): Promise<string | null> {
   const result = await run(command, args, { withinMs: installMsMax });

@@ -7,9 +7,11 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { runCommands } from "../interop/commands.ts";
+import { runFetching } from "../interop/fetching.ts";
 import { newReport, type Report } from "../interop/report.ts";
 import { isInstalled, type RunResult, root, run } from "../interop/run.ts";
 import { toolsDirectory } from "../interop/toolchains.ts";
+import { baseImage } from "./engine.ts";
 import { noEngine, type OwnEngine, startOwnEngine } from "./own-engine.ts";
 
 const service = "com.geastalt.lock.grpc.LockService";
@@ -137,6 +139,8 @@ async function isHeld(port: number, { lock, token }: { lock: string; token: stri
 
 async function image(): Promise<boolean> {
   const stand = own === null ? [] : [`NODE_IMAGE=${own.base.run}`, `BUILD_IMAGE=${own.base.build}`];
+  // Here a registry that fails in passing is asked again.
+  if (own === null) await runFetching("docker", ["pull", baseImage()]);
   const started = Date.now();
   await report.rule("docker build -t lockmgr .", async () => {
     await must(docker("build", "-t", "lockmgr", ...stand.flatMap((arg) => ["--build-arg", arg]), "."));
@@ -169,6 +173,8 @@ async function image(): Promise<boolean> {
 
 /** The commands as users of the earlier system know them. */
 async function oneNode(): Promise<void> {
+  // What a run that was broken off has left on an engine that goes on.
+  await docker("rm", "--force", "--volumes", container);
   await report.rule(
     "docker run -d --name lockmgr -p 9090:9090 -p 9091:9091 lockmgr: the commands of its users",
     async () => {
@@ -301,6 +307,7 @@ async function nineNodes(compose: Compose): Promise<void> {
 /** Brings a compose file up, and whatever happens down again, with its volumes. */
 async function within(compose: Compose, file: string, check: () => Promise<void>): Promise<void> {
   const failedBefore = report.failures();
+  if (own === null) await compose(file, "down", "--volumes").catch(() => undefined);
   try {
     await report.rule(`${file} comes up`, async () => {
       await compose(file, "up", "-d");
