@@ -62,7 +62,7 @@ function runOn(found: Exclude<Engine, { how: "none" }>): Promise<number | null> 
     process.once("exit", () => {
       child.kill("SIGKILL");
       // What the kernel still holds on to for a moment is tried again.
-      rmSync(data, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+      rmSync(data, { recursive: true, force: true, maxRetries: 30, retryDelay: 200 });
     });
     child.once("error", () => resolve(null));
     child.once("close", resolve);
