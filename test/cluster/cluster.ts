@@ -19,8 +19,8 @@ export interface Cluster {
   readonly sites: readonly Site[];
   /** The run of each node that was started last. */
   readonly nodes: readonly NodeProcess[];
-  /** Starts a node that has ended, on its old data. */
-  readonly restart: (node: number) => Promise<void>;
+  /** Starts a node that has ended, on its old data; `env` is added to what it was started with first. */
+  readonly restart: (node: number, env?: LaunchOptions["env"]) => Promise<void>;
   readonly kill: (node: number) => Promise<Ended>;
   readonly stop: () => Promise<void>;
 }
@@ -48,6 +48,9 @@ export interface RegionSeen {
   readonly leader: string;
 }
 
+/** A stopped node takes connections and never answers; whoever asks several goes on to the next after this. */
+const answerMsMax = 5_000;
+
 /** Starts nodes and waits until all of them are ready. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const directory = temporaryDirectory();
@@ -74,8 +77,8 @@ export async function startSites(sites: readonly Site[], options: LaunchOptions 
   return {
     sites,
     nodes,
-    restart: async (node) => {
-      nodes[node] = launch(at(sites, node), options);
+    restart: async (node, env) => {
+      nodes[node] = launch(at(sites, node), { ...options, env: { ...options.env, ...env } });
       await untilReady(at(nodes, node));
     },
     kill: (node) => kill(at(nodes, node)),
@@ -115,10 +118,21 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
-/** What a node says of itself, or null if it does not answer. */
+/** What a node says of itself, as soon as it answers. */
+export async function answeredStatusOf(site: Site): Promise<Status> {
+  const giveUpAt = performance.now() + patienceMs;
+  for (;;) {
+    const status = await statusOf(site);
+    if (status !== null) return status;
+    if (performance.now() > giveUpAt) throw new Error(`${site.nodeId} does not say how it is`);
+    await pause(20);
+  }
+}
+
+/** What a node says of itself, or null if it does not answer: it may be gone, stopped, or slow. */
 export async function statusOf(site: Site): Promise<Status | null> {
   try {
-    const response = await fetch(`${site.http}/v1/status`, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(`${site.http}/v1/status`, { signal: AbortSignal.timeout(answerMsMax) });
     if (!response.ok) return null;
     const body = (await response.json()) as {
       readonly node_id: string;

@@ -26,10 +26,10 @@ export const wanting = (locks: readonly string[], changes: Partial<AcquireReques
 });
 export const under = (lease: bigint) => ({ $case: "leaseId", value: lease }) as const;
 
-export const openLease = async (stub: LockServiceClient, owner = "somebody", ttlMs = 60_000n): Promise<bigint> =>
+export const openLease = async (stub: LockServiceClient, owner = "somebody", ttlMs = 600_000n): Promise<bigint> =>
   (await unary(stub.openLease.bind(stub), { owner, ttlMs, metadata: "", requestId: "" })).leaseId;
 export const acquire = (stub: LockServiceClient, request: AcquireRequest): Promise<AcquireResponse> =>
-  unary(stub.acquire.bind(stub), request, { withinMs: 20_000 });
+  unary(stub.acquire.bind(stub), request);
 export const release = (stub: LockServiceClient, leaseId: bigint, token: bigint) =>
   unary(stub.release.bind(stub), { leaseId, token, requestId: "", lock: "" });
 export const check = async (stub: LockServiceClient, lock: string): Promise<NonNullable<CheckResponse["lock"]>> =>

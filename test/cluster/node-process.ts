@@ -103,6 +103,8 @@ export async function planSites(
         RAFT_PEERS: peersOf(node).join(","),
         DATA_DIR: dataDir,
         LOG_LEVEL: "info",
+        // A request is refused for want of a quorum where a test is about that, and never because a machine is slow.
+        QUORUM_TIMEOUT_MS: "120000",
         ...env,
       },
     };
@@ -167,7 +169,7 @@ export function residentBytes(node: NodeProcess): number | null {
 
 async function answersOk(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
     await response.arrayBuffer();
     return response.ok;
   } catch {

@@ -3,6 +3,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceError } from "@grpc/grpc-js";
+import { patienceMs } from "../patience.ts";
 import { type StatelessClient, statelessClient } from "./clients.ts";
 import { at } from "./cluster.ts";
 import { type Action, clock, type History, type Result } from "./history.ts";
@@ -84,7 +85,7 @@ export async function checkAll(history: History, sites: readonly Site[], locks: 
     for (const lock of locks) {
       await perform(history, { proc: newProc(), action: "check", lock }, async () => ({
         node: site.nodeId,
-        told: await check(stub, lock, { withinMs: 10_000 }),
+        told: await check(stub, lock, { withinMs: patienceMs }),
       }));
     }
     stub.close();
