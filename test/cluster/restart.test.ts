@@ -1,13 +1,12 @@
 // All nodes are killed at once: what was acknowledged is on disk, so every held lock is still held and tokens go on rising.
 
-import { setTimeout as pause } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { leaseClient, statelessClient } from "./clients.ts";
-import { at, withCluster } from "./cluster.ts";
+import { at, until, withCluster } from "./cluster.ts";
 import { recordFault, recordPhase } from "./history.ts";
 import { judge, recorded } from "./judge.ts";
-import { checkAll, firstSuccessAfter, startWorkload } from "./workload.ts";
+import { checkAll, firstSuccessAfter, startWorkload, successesAfter } from "./workload.ts";
 
 const test = suite("cluster/restart");
 
@@ -67,13 +66,17 @@ test("kill -9 of all nodes under load loses nothing that was acknowledged", () =
       withinMs: 3_000,
       attemptsMax: 400,
     });
+    const served = (since: string) =>
+      until(`clients are served after ${since}`, () => successesAfter(history, since) >= 200);
+    recordFault(history, "load", "none");
+    await served("load");
     recordPhase(history, "faults");
-    await pause(800);
     recordFault(history, "killAll", "all");
     await Promise.all(cluster.nodes.map((_, node) => cluster.kill(node)));
     await Promise.all(cluster.nodes.map((_, node) => cluster.restart(node)));
     recordPhase(history, "heal");
-    await pause(800);
+    recordFault(history, "back", "all");
+    await served("back");
     await workload.stop();
     recordPhase(history, "final");
     await checkAll(history, cluster.sites, locks);

@@ -4,20 +4,24 @@ import { setTimeout as pause } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { patienceMs } from "../patience.ts";
-import { at, leaderOf, others, withCluster } from "./cluster.ts";
+import { at, leaderOf, others, until, withCluster } from "./cluster.ts";
 import { recordFault, recordPhase } from "./history.ts";
 import { judge, recorded } from "./judge.ts";
-import { checkAll, firstSuccessAfter, grantsIn, longestGap, startWorkload } from "./workload.ts";
+import { checkAll, firstSuccessAfter, grantsIn, longestGap, startWorkload, successesAfter } from "./workload.ts";
 
 const test = suite("cluster/stop");
 const locks = Array.from({ length: 8 }, (_, n) => `lock-${n}`);
+/** So many operations must succeed before a span of the run counts. */
+const enough = 200;
 
 test("SIGTERM of the leader fails no call through another node and ends with exit code 0", () =>
   withCluster({ size: 3 }, async (cluster) => {
     const history = recorded({ locks: locks.length, nodes: 3, ttlMs: 300_000 });
     const leader = await leaderOf(cluster);
     const remaining = others(cluster, leader).map((node) => at(cluster.sites, node));
-    const common = { history, locks, withinMs: 10_000 };
+    const common = { history, locks, withinMs: patienceMs };
+    const served = (since: string) =>
+      until(`clients are served after ${since}`, () => successesAfter(history, since) >= enough);
     const patient = startWorkload({ ...common, sites: remaining, clients: 6, attemptsMax: 1 });
     // These begin at the node that stops and go on elsewhere, under the same request ids.
     const moving = startWorkload({
@@ -26,12 +30,13 @@ test("SIGTERM of the leader fails no call through another node and ends with exi
       clients: 2,
       attemptsMax: 5,
     });
+    recordFault(history, "load", "none");
+    await served("load");
     recordPhase(history, "faults");
-    await pause(1_000);
     recordFault(history, "term", at(cluster.sites, leader).nodeId);
     at(cluster.nodes, leader).signal("SIGTERM");
     const ended = await Promise.race([at(cluster.nodes, leader).ended, pause(patienceMs, null, { ref: false })]);
-    await pause(1_000);
+    await served("term");
     await Promise.all([patient.stop(), moving.stop()]);
     recordPhase(history, "final");
     await checkAll(history, remaining, locks);
@@ -51,11 +56,15 @@ test("SIGTERM of a node on its own ends it with exit code 0, and what it held is
     const history = recorded({ locks: 1, nodes: 1, ttlMs: 300_000 });
     const sites = cluster.sites;
     const workload = startWorkload({ history, locks, sites, clients: 4, withinMs: 10_000, attemptsMax: 40 });
-    await pause(300);
+    const served = (since: string) =>
+      until(`clients are served after ${since}`, () => successesAfter(history, since) >= enough);
+    recordFault(history, "load", "none");
+    await served("load");
     at(cluster.nodes, 0).signal("SIGTERM");
     assert.equal(await at(cluster.nodes, 0).ended, { code: 0, signal: null });
     await cluster.restart(0);
-    await pause(300);
+    recordFault(history, "back", at(sites, 0).nodeId);
+    await served("back");
     await workload.stop();
     await checkAll(history, sites, locks);
     judge(history);
