@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { patienceMs } from "../patience.ts";
 import { codeOf, type LeaseClient, leaseClient } from "./clients.ts";
 import { at } from "./cluster.ts";
 import type { History } from "./history.ts";
@@ -48,13 +49,29 @@ export async function hold(history: History, { client, node }: Door, lock: strin
   return told.token === undefined ? null : { lock, lease, token: told.token };
 }
 
+/** The same again and again until the lock is granted; says how often it was not. */
+export async function waitFor(history: History, door: Door, lock: string) {
+  const giveUpAt = performance.now() + patienceMs;
+  for (let refusals = 0; performance.now() < giveUpAt; refusals += 1) {
+    const holding = await hold(history, door, lock);
+    if (holding !== null) return { holding, refusals };
+    await pause(20);
+  }
+  throw new Error(`${lock} was never granted at ${door.node}`);
+}
+
 /** Renews once and returns what came of it. */
-export async function renew(history: History, { client, node }: Door, holding: Holding): Promise<Told["out"]> {
+export async function renew(
+  history: History,
+  { client, node }: Door,
+  holding: Holding,
+  { withinMs = patienceMs } = {},
+): Promise<Told["out"]> {
   const { lock, lease, token } = holding;
   const { ttlMs } = history.header;
   const told = await perform(history, { proc: newProc(), action: "renew", lock, token, ttlMs }, async () => {
     try {
-      await client.renew(lease, { withinMs: 15_000 });
+      await client.renew(lease, { withinMs });
       return { node, told: { kind: "ok", out: "renewed" } };
     } catch (error) {
       const isLost = [status.NOT_FOUND, status.FAILED_PRECONDITION].includes(codeOf(error));
