@@ -10,7 +10,7 @@ import { AcquireLockRequest } from "../../src/transport/generated/com/geastalt/l
 import { HeartbeatRequest } from "../../src/transport/generated/lowkey/v1/lock.ts";
 import { suite } from "../suite.ts";
 import { codeOf, leaseClient, statelessClient } from "./clients.ts";
-import { at, type Cluster, startCluster } from "./cluster.ts";
+import { at, type Cluster, startCluster, until } from "./cluster.ts";
 import { type NodeProcess, residentBytes } from "./node-process.ts";
 import { callRaw, frame, openSession, openStream } from "./raw-http2.ts";
 
@@ -62,7 +62,7 @@ async function withBystander(abuse: () => Promise<void>): Promise<void> {
     client.close();
   }
   assert.ok(node.isRunning(), "the process stays up");
-  assert.is((await fetch(`${node.site.http}/readyz`)).status, 200);
+  await until("it is ready", async () => (await fetch(`${node.site.http}/readyz`)).status === 200);
   const resident = residentBytes(node);
   assert.ok(resident === null || resident < residentMax, `${(resident ?? 0) / mebibyte} MiB are resident`);
   console.log(

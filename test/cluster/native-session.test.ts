@@ -25,11 +25,11 @@ test.after(async ({ cluster, stubs }) => {
 const hello = (leaseId: bigint, afterRevision = 0n, owner = "session") =>
   ({
     $case: "hello",
-    value: { leaseId, open: { owner, ttlMs: 60_000n, metadata: "", requestId: "" }, afterRevision },
+    value: { leaseId, open: { owner, ttlMs: 600_000n, metadata: "", requestId: "" }, afterRevision },
   }) as const;
 
 const wants = (lock: string, requestId: string) =>
-  ({ $case: "acquire", value: wanting([lock], { owner: "session", waitMs: 30_000n, requestId }) }) as const;
+  ({ $case: "acquire", value: wanting([lock], { owner: "session", waitMs: 600_000n, requestId }) }) as const;
 
 test("a session goes on with another node when the leader dies: nothing is lost, nothing is done twice", async ({
   cluster,

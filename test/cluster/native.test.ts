@@ -66,7 +66,7 @@ test("those who wait are granted in their order, and one who is cancelled is not
   for (const [place, name] of ["one", "two", "three"].entries()) {
     const stub = at(stubs, place);
     const lease = await openLease(stub, name);
-    const request = wanting(["queue"], { owner: name, under: under(lease), waitMs: 30_000n, requestId: "wait" });
+    const request = wanting(["queue"], { owner: name, under: under(lease), waitMs: 600_000n, requestId: "wait" });
     waits.push(
       acquire(stub, request).then(async (response) => {
         order.push(response.result?.$case === "granted" ? name : `${name} ${response.result?.$case}`);
@@ -86,10 +86,11 @@ test("those who wait are granted in their order, and one who is cancelled is not
     });
     assert.equal(cancelled, { token: 0n });
     await until("it has left", async () => (await check(stub, "queue")).queueLength === 1);
+    await at(waits, place);
     order.push("-");
     // The third comes as the second of the queue.
     const next = await openLease(at(stubs, 2), "three");
-    const last = wanting(["queue"], { owner: "three", under: under(next), waitMs: 30_000n });
+    const last = wanting(["queue"], { owner: "three", under: under(next), waitMs: 600_000n });
     waits.push(
       acquire(at(stubs, 2), last).then((response) => {
         granted(response);
@@ -111,13 +112,13 @@ test("several locks are granted all or none, and a circle is refused at once", a
   const other = granted(await acquire(stub, wanting(["c2"], { owner: "two", under: under(two) })));
   const both = acquire(
     stub,
-    wanting(["c0", "c2"], { owner: "one", under: under(one), waitMs: 30_000n, requestId: "both" }),
+    wanting(["c0", "c2"], { owner: "one", under: under(one), waitMs: 600_000n, requestId: "both" }),
   );
   await until("it waits", async () => (await check(stub, "c2")).queueLength === 1);
   assert.is((await check(stub, "c0")).holders.length, 0);
   const graph = await unary(stub.getWaitGraph.bind(stub), { limit: 0 });
   assert.ok(graph.complete && graph.waits.some(({ lock, blocker }) => lock === "c2" && blocker?.owner === "two"));
-  const circle = await acquire(stub, wanting(["c1"], { owner: "two", under: under(two), waitMs: 30_000n }));
+  const circle = await acquire(stub, wanting(["c1"], { owner: "two", under: under(two), waitMs: 600_000n }));
   assert.is(circle.result?.$case, "deadlock");
   await release(stub, two, other.token);
   const grant = granted(await both);
@@ -209,11 +210,16 @@ test("an election has one leader, whose word and end are observed", async ({ stu
   const [one, two] = [await openLease(at(stubs, 0), "one"), await openLease(at(stubs, 1), "two")];
   const campaign = (node: number, owner: string, leaseId: bigint) => {
     const stub = at(elections, node);
-    return unary(
-      stub.campaign.bind(stub),
-      { election: "e", owner, leaseId, value: `at ${owner}`, waitMs: 30_000n, requestId: "c", lockDelayMs: 0n },
-      { withinMs: 20_000 },
-    );
+    const value = `at ${owner}`;
+    return unary(stub.campaign.bind(stub), {
+      election: "e",
+      owner,
+      leaseId,
+      value,
+      waitMs: 600_000n,
+      requestId: "c",
+      lockDelayMs: 0n,
+    });
   };
   const first = granted((await campaign(0, "one", one)).result as AcquireResponse);
   const seen: ObserveResponse[] = [];
