@@ -4,6 +4,7 @@
 import { readdirSync } from "node:fs";
 import { status } from "@grpc/grpc-js";
 import * as assert from "uvu/assert";
+import { patienceMs } from "../patience.ts";
 import { suite } from "../suite.ts";
 import { codeOf, leaseClient, statelessClient } from "./clients.ts";
 import { at, type Cluster, leaderOf, orLastWords, others, startSites, statusOf, until } from "./cluster.ts";
@@ -81,6 +82,12 @@ async function endedForWantOfRoom(node: NodeProcess): Promise<void> {
   assert.match(lines[0] ?? "", /commit|ENOSPC|space/i);
 }
 
+/** Whether a node has said last that its disk is nearly full. */
+const isShortOfRoom = (node: NodeProcess): boolean => {
+  const said = node.stdout();
+  return said.lastIndexOf("room for data is scarce") > said.lastIndexOf("there is room for data again");
+};
+
 test("from 80 % on new locks and leases are refused, and what is held is renewed, seen and released", () =>
   onSmallDisks(async (cluster) => {
     const leader = await leaderOf(cluster);
@@ -95,11 +102,14 @@ test("from 80 % on new locks and leases are refused, and what is held is renewed
       await leases.acquire({ lock: under, owner, lease });
       const { token } = await stateless.acquire({ lock: held, client: owner, timeoutMs: 300_000 });
 
-      at(disks, leader).fill(0.15);
-      await until("a new lease is refused", async () => {
+      await until("a new lease is refused because the leader's disk is nearly full", async () => {
+        at(disks, await leaderOf(cluster)).fill(0.15);
         const failure = await failureOf(leases.createLease({ owner, ttlSeconds: 1 }));
         return failure?.code === status.RESOURCE_EXHAUSTED;
       });
+      // From here on it is the same whoever leads.
+      for (const { fill } of disks) fill(0.15);
+      await until("all have noticed", () => cluster.nodes.every(isShortOfRoom));
       for (const call of [
         leases.createLease({ owner, ttlSeconds: 1 }),
         leases.acquire({ lock: "new", owner, lease }),
@@ -117,8 +127,9 @@ test("from 80 % on new locks and leases are refused, and what is held is renewed
       assert.is((await stateless.release({ lock: held, client: owner, token })).status, "OK");
       assert.ok((await leases.release({ lock: under, lease })).released);
 
-      at(disks, leader).empty();
-      await until("there is room again", async () => {
+      for (const { empty } of disks) empty();
+      await until("there is room again", () => !cluster.nodes.some(isShortOfRoom));
+      await until("there is a new lock", async () => {
         const failure = await failureOf(leases.acquire({ lock: `${under}-again`, owner, lease }));
         return failure === null;
       });
@@ -136,7 +147,7 @@ test("a follower whose disk is full stops with exit code 74, is missed by nobody
     const site = at(cluster.sites, full);
     const sites = others(cluster, full).map((node) => at(cluster.sites, node));
     recordPhase(history, "faults");
-    await withLoad({ history, locks, sites, clients: 6, withinMs: 10_000, attemptsMax: 1 }, async (patient) => {
+    await withLoad({ history, locks, sites, clients: 6, withinMs: patienceMs, attemptsMax: 1 }, async (patient) => {
       recordFault(history, "full", site.nodeId);
       at(disks, full).fill(0);
       await endedForWantOfRoom(at(cluster.nodes, full));
