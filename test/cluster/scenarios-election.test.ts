@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import * as assert from "uvu/assert";
 import type { Client, Leadership, LockEvent } from "../../src/client/index.ts";
+import { patienceMs } from "../patience.ts";
 import { at, type Cluster, until } from "./cluster.ts";
 import { aborted, codeOf, inLine, listen, onStage, ownersOf, untilIdle, untilQueued, waitFor } from "./scenarios.ts";
 
@@ -102,6 +103,7 @@ test("a candidate who withdraws never leads, and one who ran out of time neither
   await untilQueued(one, "withdrawn", 2);
   controller.abort();
   assert.is(await codeOf(withdrawn), "ABORTED");
+  await untilQueued(one, "withdrawn", 1);
   assert.is(await codeOf(two.elect("withdrawn", { waitMs: 20 })), "WAIT_TIMEOUT");
   await leader.resign();
   assert.is((await staying).token, leader.token + 1);
@@ -141,12 +143,13 @@ test("an election whose name begins with another's has its own leader", async ({
   await at(leaders, 0).resign();
 });
 
-/** A program that leads until it is killed. */
+/** A program that leads until it is killed. Its lease leaves room for renewals that come a few seconds late. */
 function startLeader({ sites }: Cluster, name: string) {
   const sdk = new URL("../../src/client/index.js", import.meta.url).href;
   const source = `
     import { connect } from ${JSON.stringify(sdk)};
-    const client = await connect(${JSON.stringify(sites.map(({ grpc }) => grpc))}, { owner: "program", ttlMs: 2000 });
+    const options = { owner: "program", ttlMs: 7000, connectTimeoutMs: ${patienceMs}, requestTimeoutMs: ${patienceMs} };
+    const client = await connect(${JSON.stringify(sites.map(({ grpc }) => grpc))}, options);
     const leader = await client.elect(${JSON.stringify(name)}, { value: "program" });
     process.stdout.write(leader.token + "\\n");`;
   const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "-e", source], {
@@ -183,7 +186,7 @@ test("whoever watches a prefix is told of all its locks in one order, and of no 
   await first.release();
   const second = await waiting.granted;
   await one.forceRelease("watch/a", { reason: "why" });
-  const lost = await two.acquireMany(["watch/b", "watch/c"], { ttlMs: 60_000 });
+  const lost = await two.acquireMany(["watch/b", "watch/c"], { ttlMs: 100_000 });
   const many = await inLine((onQueued) => one.acquireMany(["watch/b", "watch/c"], { onQueued }));
   await one.revokeLease(lost.leaseId);
   const last = await many.granted;

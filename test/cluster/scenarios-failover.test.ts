@@ -39,6 +39,8 @@ function serve(waits: readonly Waiting[]) {
     tokens.push(lock.token);
     return lock.release();
   });
+  // If the scenario fails before it comes to look at them, that failure is the one to be told.
+  for (const each of done) each.catch(() => undefined);
   return { served, tokens, done };
 }
 
@@ -234,8 +236,7 @@ test("a leader leads on, its candidates wait on, and nobody is told otherwise wh
 });
 
 test("when all nodes die at once nobody loses what he holds, or his place", async ({ cluster, join }) => {
-  const ttlMs = 60_000;
-  const [one, two] = [await join("lasting one", { ttlMs }), await join("lasting two", { ttlMs })];
+  const [one, two] = [await join("one"), await join("two")];
   const held = await one.acquireMany(["all/1", "all/2"]);
   const clients = [two, one, two];
   const waits: Waiting[] = [];
@@ -263,19 +264,18 @@ test("the locks of one who died with the leader come to the next in line, after 
   const [one, two] = [await join("one"), await join("two")];
   const leader = await leaderOf(cluster);
   const survivor = at(others(cluster, leader), 0);
-  const dead = await mortal(at(stubs, leader), "dead", ["dd"], { lockDelayMs: 300 });
-  const next = two.acquire("dd");
+  const before = await one.acquire("dd");
   const told = await listen(one, { lock: "dd" });
+  await before.release();
+  const dead = await mortal(at(stubs, leader), "dead", ["dd"], { lockDelayMs: 300, ttlMs: 2_000 });
+  const next = two.acquire("dd");
   await cluster.kill(leader);
   const lock = await next;
   assert.is(lock.token, dead.token + 1);
   await until("the grant is told", () => told.at(-1)?.token === lock.token);
   assert.equal(
-    told
-      .filter(({ token }) => token === dead.token)
-      .map(({ kind }) => kind)
-      .slice(1),
-    ["expired", "delayed", "available"],
+    told.filter(({ token }) => token === dead.token).map(({ kind }) => kind),
+    ["granted", "expired", "delayed", "available"],
   );
   await cluster.restart(leader);
   assert.equal(await one.releaseGrant(dead), "expired");
@@ -295,7 +295,7 @@ test("a request that is said again to another node keeps its place, and is grant
   const [other = 0] = others(cluster, door);
   const lease = await openLease(at(stubs, door), "moving");
   const held = await client.acquire("place");
-  const request = wanting(["place"], { owner: "moving", under: under(lease), requestId: "r", waitMs: 60_000n });
+  const request = wanting(["place"], { owner: "moving", under: under(lease), requestId: "r", waitMs: 600_000n });
   const lost = acquire(at(stubs, door), request).catch(() => "lost");
   await untilQueued(client, "place", 1);
   const behind = await waitFor(client, "place");

@@ -4,7 +4,7 @@
 import * as assert from "uvu/assert";
 import { at, until } from "./cluster.ts";
 import { acquire, openLease, under, wanting } from "./native-calls.ts";
-import { aborted, codeOf, failure, listen, mortal, onStage, ownersOf, waitFor } from "./scenarios.ts";
+import { aborted, codeOf, failure, listen, mortal, onStage, ownersOf, untilQueued, waitFor } from "./scenarios.ts";
 
 const test = onStage("scenarios: leases and delays", 1);
 
@@ -12,8 +12,10 @@ test("nobody who died while he waited is granted the lock", async ({ join, stubs
   const [holder, next] = [await join("holder"), await join("next")];
   const held = await holder.acquire("dead waiter");
   const stub = at(stubs, 0);
-  const lease = await openLease(stub, "dying", 1_500n);
-  const dying = acquire(stub, wanting(["dead waiter"], { owner: "dying", under: under(lease), waitMs: 60_000n }));
+  // Long enough to come into the queue, whatever keeps him waiting.
+  const lease = await openLease(stub, "dying", 5_000n);
+  const dying = acquire(stub, wanting(["dead waiter"], { owner: "dying", under: under(lease), waitMs: 600_000n }));
+  await untilQueued(holder, "dead waiter", 1);
   const behind = await waitFor(next, "dead waiter");
   assert.is((await dying).result?.$case, "waitEnded");
   await held.release();
@@ -49,11 +51,12 @@ test("the release of one who was overtaken frees nothing", async ({ join, stubs 
 });
 
 test("a lock is kept past its ttl by its client's renewals, and no other is", async ({ join, stubs }) => {
-  const client = await join("renewing", { ttlMs: 2_000 });
+  // A renewal may come a few seconds late.
+  const client = await join("renewing", { ttlMs: 8_000 });
   const lock = await client.acquire("renewed");
   // Two who are not renewed, one after the other, are the clock.
   for (const turn of [1, 2]) {
-    const { token } = await mortal(at(stubs, 0), `dead ${turn}`, ["clock"]);
+    const { token } = await mortal(at(stubs, 0), `dead ${turn}`, ["clock"], { ttlMs: 4_500 });
     const next = await client.acquire("clock");
     assert.is(next.token, token + 1);
     await next.release();
@@ -65,7 +68,7 @@ test("a lock is kept past its ttl by its client's renewals, and no other is", as
 test("a detached grant outlives its client, and ends with its ttl or its release", async ({ join }) => {
   const [script, other] = [await join("script"), await join("other")];
   const short = await script.acquireDetached(["short"], { ttlMs: 1_000 });
-  const long = await script.acquireDetached(["long"], { ttlMs: 60_000 });
+  const long = await script.acquireDetached(["long"], { ttlMs: 300_000 });
   await script.close();
   await using lock = await other.acquire("short");
   assert.is(await other.releaseGrant(short), "expired");
@@ -77,15 +80,18 @@ test("a detached grant outlives its client, and ends with its ttl or its release
 
 test("a lock-delay keeps a lock that was lost, not one that was given back", async ({ join, stubs }) => {
   const [client, admin] = [await join("client"), await join("admin")];
-  await client.withLock("delay", { lockDelayMs: 60_000 }, () => undefined);
-  const dead = await mortal(at(stubs, 0), "dead", ["delay"], { lockDelayMs: 200 });
+  const held = await client.acquire("delay", { lockDelayMs: 600_000 });
   const told = await listen(admin, { lock: "delay" });
+  await held.release();
+  const dead = await mortal(at(stubs, 0), "dead", ["delay"], { lockDelayMs: 200 });
   const { token } = await client.acquire("delay");
   await until("the grant is told", () => told.some((event) => event.token === token));
   assert.equal(
     told.filter(({ kind }) => kind !== "queued").map((event) => [event.kind, event.owner, event.token]),
     [
-      ["present", "dead", dead.token],
+      ["present", "client", held.token],
+      ["released", "client", held.token],
+      ["granted", "dead", dead.token],
       ["expired", "dead", dead.token],
       ["delayed", "dead", dead.token],
       ["available", "dead", dead.token],
@@ -96,7 +102,7 @@ test("a lock-delay keeps a lock that was lost, not one that was given back", asy
 
 test("a lock that is delayed is refused with its delay, and waited for in line", async ({ join }) => {
   const [client, admin] = [await join("client"), await join("admin")];
-  const lost = await client.acquire("delayed", { lockDelayMs: 60_000 });
+  const lost = await client.acquire("delayed", { lockDelayMs: 600_000 });
   await admin.revokeLease(lost.leaseId);
   const refused = await failure(admin.acquire("delayed", { waitMs: 0 }));
   assert.equal([refused.code, refused.details.delay?.token], ["LOCK_DELAYED", lost.token]);

@@ -49,6 +49,7 @@ test("whoever stands behind one that leaves waits on for the holder", async ({ j
   assert.equal([leaving.position, staying.position], [1, 2]);
   await two.close();
   assert.is(await codeOf(leaving.granted), "CLOSED");
+  await untilQueued(three, "leaves", 1);
   assert.equal(
     (await three.waiters("leaves")).map(({ owner, position }) => [owner, position]),
     [["three", 1]],
@@ -133,9 +134,10 @@ test("a wait that is over has left the queue, and the lock can be asked for agai
   const held = await holder.acquire("one shot");
   const refused = await failure(client.acquire("one shot", { waitMs: 30 }));
   assert.equal([refused.code, refused.details.lock], ["WAIT_TIMEOUT", "one shot"]);
+  await untilQueued(holder, "one shot", 0);
   assert.equal(await holder.waiters("one shot"), []);
   await held.release();
-  const lock = await client.acquire("one shot", { waitMs: 30_000 });
+  const lock = await client.acquire("one shot", { waitMs: 600_000 });
   assert.is(await lock.release(), "released");
   assert.is(await lock.release(), "released", "to release again is to hear the same");
 });
@@ -181,7 +183,7 @@ test("a request that is said twice is one: granted once, and never again after i
   const client = await join("client");
   const stub = at(stubs, 0);
   const lease = await openLease(stub, "repeats");
-  const request = wanting(["twice"], { owner: "repeats", under: under(lease), requestId: "r", waitMs: 30_000n });
+  const request = wanting(["twice"], { owner: "repeats", under: under(lease), requestId: "r", waitMs: 600_000n });
   const held = await client.acquire("twice");
   const waits = [acquire(stub, request), acquire(stub, request)];
   await untilQueued(client, "twice", 1);

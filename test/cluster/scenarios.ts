@@ -19,7 +19,7 @@ import { patienceMs } from "../patience.ts";
 import { suite } from "../suite.ts";
 import { channelOptions } from "./clients.ts";
 import { type Cluster, orLastWords, startCluster, until } from "./cluster.ts";
-import { acquire, granted, openLease, under, wanting } from "./native-calls.ts";
+import { acquire, granted, wanting } from "./native-calls.ts";
 
 export interface Stage {
   readonly cluster: Cluster;
@@ -32,7 +32,9 @@ export interface Stage {
 type Play = (stage: Stage) => Promise<void>;
 
 /** How long leases last where a scenario is not about their end: longer than nodes take to start on the slowest machine. */
-const ttlMs = 60_000;
+const ttlMs = 120_000;
+/** Nobody is refused because a machine is slow. */
+const patient = { connectTimeoutMs: patienceMs, requestTimeoutMs: patienceMs };
 
 /** The scenarios of one file, on a group of `size` nodes. */
 export function onStage(title: string, size: number): { (rule: string, play: Play): void; run: () => void } {
@@ -57,15 +59,21 @@ export function onStage(title: string, size: number): { (rule: string, play: Pla
         if (options === undefined && before?.closed.aborted === false) return before;
         const client = await connect(
           cluster.sites.map(({ grpc }) => grpc),
-          { ttlMs, ...options, owner },
+          { ttlMs, ...patient, ...options, owner },
         );
         joined.add(client);
         if (options === undefined) known.set(owner, client);
         return client;
       };
-      await orLastWords(cluster, () => inTime(rule, play({ cluster, stubs, join })));
+      await orLastWords(cluster, () => inTime(rule, play({ cluster, stubs, join })).catch(rethrowReadable));
     });
   return Object.assign(scene, { run: () => scenes.run() });
+}
+
+/** uvu takes the details of any error for a text of its own, and fails to say what has failed if they are none. */
+function rethrowReadable(error: unknown): never {
+  if (!(error instanceof LockError)) throw error;
+  throw new Error(`${error.code}: ${error.message} ${JSON.stringify(error.details)}`, { cause: error });
 }
 
 /** A promise that is never kept fails its scenario, not the whole file. */
@@ -157,20 +165,22 @@ interface Hold {
   readonly permits?: number;
   readonly limit?: number;
   readonly lockDelayMs?: number;
+  /** The least that there is, unless it is given. */
+  readonly ttlMs?: number;
 }
 const modes = { exclusive: Mode.MODE_EXCLUSIVE, shared: Mode.MODE_SHARED, semaphore: Mode.MODE_SEMAPHORE };
 
-/** Not the least that there is: he must be able to take his locks where much else is going on. */
-const mortalMs = 1_500n;
-
-/** Somebody who takes locks under a short lease and is never heard of again. */
+/**
+ * Somebody who takes locks under a short lease and is never heard of again. Lease and locks are of one request, so he has the locks
+ * whatever keeps him waiting; whether he still has them when this returns nobody knows.
+ */
 export async function mortal(stub: LockServiceClient, owner: string, locks: readonly string[], hold: Hold = {}) {
-  const { mode = "exclusive", permits = 0, limit = 0, lockDelayMs = 0 } = hold;
-  const lease = await openLease(stub, owner, mortalMs);
-  const request = wanting([], { owner, under: under(lease), lockDelayMs: BigInt(lockDelayMs) });
+  const { mode = "exclusive", permits = 0, limit = 0, lockDelayMs = 0, ttlMs: lastsMs = 1_000 } = hold;
+  const under = { $case: "ttlMs", value: BigInt(lastsMs) } as const;
+  const request = wanting([], { owner, under, lockDelayMs: BigInt(lockDelayMs) });
   const demands = locks.map((lock) => ({ lock, mode: modes[mode], permits, limit }));
-  const { token } = granted(await acquire(stub, { ...request, demands }));
-  return { leaseId: Number(lease), token: Number(token) };
+  const { leaseId, token } = granted(await acquire(stub, { ...request, demands }));
+  return { leaseId: Number(leaseId), token: Number(token) };
 }
 
 /** Notices who is inside at one time, and fails if somebody is who must not be. */
