@@ -1,14 +1,25 @@
-// Ports for servers under test: on loopback, free at the moment of asking, and outside the range from which the system
+// Ports for servers under test: on loopback, free at the moment of asking, and below the range from which the system
 // draws the local ports of outgoing connections, so that no connection of a neighbour takes one before its server does. Test
 // files run side by side, and a port may be given out long before its server listens: so each process draws from blocks of its
 // own. Whoever listens on the first port of a block owns the block until it ends.
 
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 
 const lowest = 10_000;
-const highest = 32_000;
 const blockSize = 100;
-const blocks = (highest - lowest) / blockSize;
+const blocks = Math.floor((endOfBlocks() - lowest) / blockSize);
+
+/** Where outgoing connections begin, where the system says so and leaves room below; otherwise where they usually do. */
+function endOfBlocks(): number {
+  const usual = 32_000;
+  try {
+    const begins = Number.parseInt(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8"), 10);
+    return begins >= lowest + 20 * blockSize ? Math.min(begins, usual) : usual;
+  } catch {
+    return usual;
+  }
+}
 
 /** What is left of this process' blocks. */
 let left: number[] = [];
