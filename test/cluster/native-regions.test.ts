@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { connect } from "../../src/client/index.ts";
 import { LockServiceClient } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Ending } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { patienceMs } from "../patience.ts";
 import { suite } from "../suite.ts";
 import { channelOptions, unary } from "./clients.ts";
 import { at, until } from "./cluster.ts";
@@ -14,7 +15,7 @@ import { type Regions, sees, startRegions } from "./region-group.ts";
 
 const test = suite<{ regions: Regions; stubs: LockServiceClient[] }>("cluster/native-regions");
 test.before(async (context) => {
-  context.regions = await startRegions({ regions: 3, nodes: 1, env: { QUORUM_TIMEOUT_MS: "20000" } });
+  context.regions = await startRegions({ regions: 3, nodes: 1 });
   const { sites } = context.regions.cluster;
   context.stubs = sites.map((site) => new LockServiceClient(site.grpc, credentials.createInsecure(), channelOptions));
   for (const site of sites) await until(`${site.nodeId} sees the others`, () => sees(site));
@@ -63,9 +64,12 @@ test("what regions do not serve is refused with one sentence", async ({ stubs })
   }
 });
 
+/** Of clients whose leases outlast whatever happens here, and who wait for answers as long as the slowest machine needs. */
+const patient = { ttlMs: 120_000, connectTimeoutMs: patienceMs, requestTimeoutMs: patienceMs };
+
 test("the SDK takes, waits, gives up and verifies through whatever region it is given", async ({ regions }) => {
   const [one, two] = await Promise.all(
-    [0, 1].map((place) => connect(at(regions.cluster.sites, place).grpc, { owner: `client ${place}`, ttlMs: 20_000 })),
+    [0, 1].map((place) => connect(at(regions.cluster.sites, place).grpc, { ...patient, owner: `client ${place}` })),
   );
   assert.ok(one !== undefined && two !== undefined);
   try {

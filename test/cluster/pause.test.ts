@@ -43,9 +43,10 @@ test("a leader stopped for longer than a lease acknowledges no renewal afterward
         }
       }),
     );
-    // Every lock has another holder now. What is sent to the stopped node from here on must be refused; all of it waits there
+    // Every lock has another holder now. What is sent to the stopped node from here on must be refused; most of it waits there
     // before the node can find out that it was deposed.
     const late = Array.from({ length: 10 }, renewAll).flat();
+    await pause(againMs);
     const stillRenewed = overtaking.map((holding) => renew(history, other, holding));
     recordFault(history, "resume", paused.node);
     at(cluster.nodes, leader).signal("SIGCONT");
