@@ -169,11 +169,15 @@ for (const [lost, { name, strike, undo }] of losses.entries()) {
   });
 }
 
-/** Asks again while it is told that the outcome is unknown: a node says so if it comes too late to its own answer. */
+/**
+ * Asks again while it is told that the outcome is unknown: a node says so if it comes too late to its own answer. Asks at any moment,
+ * so that what keeps the node waiting, and returns, is met once and missed once.
+ */
 async function untilKnown(ask: () => Promise<Acquired | Checked>): Promise<string> {
   let outcome = "TIMEOUT";
   await until("something is known", async () => {
     outcome = (await ask()).status;
+    if (outcome === "TIMEOUT") await pause(Math.random() * 1_000);
     return outcome !== "TIMEOUT";
   });
   return outcome;

@@ -33,6 +33,8 @@ type Play = (stage: Stage) => Promise<void>;
 
 /** How long leases last where a scenario is not about their end: longer than nodes take to start on the slowest machine. */
 const ttlMs = 120_000;
+/** A scenario waits for many things, each with a patience of its own. */
+const playMsMax = 2 * patienceMs;
 /** Nobody is refused because a machine is slow. */
 const patient = { connectTimeoutMs: patienceMs, requestTimeoutMs: patienceMs };
 
@@ -80,7 +82,7 @@ function rethrowReadable(error: unknown): never {
 async function inTime(what: string, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it does not come to an end: ${what}`)), patienceMs);
+    timer = setTimeout(() => reject(new Error(`it does not come to an end: ${what}`)), playMsMax);
   });
   try {
     await Promise.race([work, late]);
