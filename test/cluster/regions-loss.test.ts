@@ -170,8 +170,8 @@ for (const [lost, { name, strike, undo }] of losses.entries()) {
 }
 
 /**
- * Asks again while it is told that the outcome is unknown: a node says so if it comes too late to its own answer. Asks at any moment,
- * so that what keeps the node waiting, and returns, is met once and missed once.
+ * Asks anew while it is told that the outcome is unknown: a node says so if it comes too late to its own answer, and goes on saying so
+ * of that request. Asks at any moment, so that what keeps the node waiting, and returns, is met once and missed once.
  */
 async function untilKnown(ask: () => Promise<Acquired | Checked>): Promise<string> {
   let outcome = "TIMEOUT";
@@ -195,7 +195,7 @@ test("two regions lost: whoever asks the third is told that there is no quorum, 
   at(regions.cluster.nodes, other).signal("SIGSTOP");
   const wanted = { lock: "wanted", client: "one", timeoutMs: 300_000 };
   const told = await Promise.all([
-    untilKnown(() => at(locks, alone).acquire(wanted, { requestId: "wanted" })),
+    untilKnown(() => at(locks, alone).acquire(wanted)),
     untilKnown(() => at(locks, alone).check("held")),
     refused(at(leases, alone).acquire({ lock: "wanted-2", owner: "alone", lease })),
     refused(at(leases, alone).renew(lease)),
