@@ -6,15 +6,16 @@ import { acquire } from "../../src/client/acquiring.ts";
 import { newHolding } from "../../src/client/holding.ts";
 import { type Client, connect, type LockError } from "../../src/client/index.ts";
 import type { CallLetter } from "../../src/client/link.ts";
-import type { LockOptions } from "../../src/client/options.ts";
+import type { ConnectOptions, LockOptions } from "../../src/client/options.ts";
 import { type FakeService, rejection, withFake } from "./fake-service.ts";
+import { patient } from "./time.ts";
 
 const test = suite("asking");
 
 const codeOf = (error: unknown) => (error as LockError).code;
-const withClient = (use: (client: Client, fake: FakeService) => Promise<void>) =>
+const withClient = (use: (client: Client, fake: FakeService) => Promise<void>, options: ConnectOptions = patient) =>
   withFake(async (fake) => {
-    await using client = await connect(fake.endpoint, { ttlMs: 3_000, requestTimeoutMs: 2_000 });
+    await using client = await connect(fake.endpoint, options);
     await use(client, fake);
   });
 
@@ -32,12 +33,15 @@ test("a lease that has ended is not there to be ended; of waits as many are told
   }));
 
 test("a question that is not answered in time changes nothing, and is not told as a change of unknown outcome", () =>
-  withClient(async (client, fake) => {
-    fake.rule = ({ $case }) => $case === "check" || $case === "proclaim";
-    assert.is(codeOf(await rejection(client.check("a"))), "NO_QUORUM");
-    await using lock = await client.acquire("a");
-    assert.is(codeOf(await rejection(lock.proclaim("text"))), "UNKNOWN_OUTCOME");
-  }));
+  withClient(
+    async (client, fake) => {
+      fake.rule = ({ $case }) => $case === "check" || $case === "proclaim";
+      assert.is(codeOf(await rejection(client.check("a"))), "NO_QUORUM");
+      await using lock = await client.acquire("a");
+      assert.is(codeOf(await rejection(lock.proclaim("text"))), "UNKNOWN_OUTCOME");
+    },
+    { ...patient, requestTimeoutMs: 1_000 },
+  ));
 
 /** A request whose letters come from the test, as those of one turn do: one after the other, with nothing between them. */
 function asked(options: LockOptions) {

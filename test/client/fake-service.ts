@@ -12,6 +12,7 @@ import {
   WaitEnd,
 } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Ending, type Event, EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { patienceMs } from "../patience.ts";
 
 type Stream = ServerDuplexStream<SessionRequest, SessionResponse>;
 export type Said = NonNullable<ClientMessage["message"]>;
@@ -28,6 +29,8 @@ export interface FakeService {
   readonly until: (fits: (said: Said) => boolean) => Promise<Said>;
   /** Dealt with if it answers true; `goOn` does what would have been done. */
   rule: (said: Said, tell: Tell, goOn: () => void) => boolean;
+  /** How much of a ttl it lets a client rely upon. */
+  usableOf: (ttlMs: bigint) => bigint;
   /** Who holds what: lock → token. */
   readonly holders: Map<string, number>;
   readonly waiting: (lock: string) => number;
@@ -59,7 +62,6 @@ export const blank: Event = {
   spanMs: 0n,
   queueLength: 0,
 };
-const usableOf = (ttlMs: bigint): bigint => (ttlMs * 9n) / 10n;
 
 export async function startFake(): Promise<FakeService> {
   const heard: Said[] = [];
@@ -78,7 +80,7 @@ export async function startFake(): Promise<FakeService> {
   const isFree = (request: AcquireRequest) => locksOf(request).every((lock) => !holders.has(lock));
   const tellGrant = ({ tell, lease, token }: Entry) => {
     const ttlMs = leases.get(lease) ?? 0n;
-    const value = { token: BigInt(token), leaseId: lease, ttlMs, usableMs: usableOf(ttlMs) };
+    const value = { token: BigInt(token), leaseId: lease, ttlMs, usableMs: fake.usableOf(ttlMs) };
     tell({ $case: "acquired", value: { result: { $case: "granted", value } } });
   };
   const grant = (entry: Entry) => {
@@ -137,7 +139,7 @@ export async function startFake(): Promise<FakeService> {
     const leaseId = openedBy.get(requestId) ?? ++lastLease;
     openedBy.set(requestId, leaseId);
     leases.set(leaseId, ttlMs);
-    return { leaseId, ttlMs, usableMs: usableOf(ttlMs) };
+    return { leaseId, ttlMs, usableMs: fake.usableOf(ttlMs) };
   };
 
   const act = (stream: Stream, id: bigint, said: Said, tell: Tell) => {
@@ -151,7 +153,7 @@ export async function startFake(): Promise<FakeService> {
         const lease =
           ttlMs === undefined
             ? open(opening?.ttlMs ?? 0n, opening?.requestId ?? "")
-            : { leaseId, ttlMs, usableMs: usableOf(ttlMs) };
+            : { leaseId, ttlMs, usableMs: fake.usableOf(ttlMs) };
         Object.assign(session, { lease: lease.leaseId, hello: id });
         return tell({ $case: "welcome", value: { lease, nodeId: "fake", revision: 1n } });
       }
@@ -160,7 +162,7 @@ export async function startFake(): Promise<FakeService> {
       case "renew": {
         const ttlMs = leases.get(said.value.leaseId);
         if (ttlMs === undefined) return tell(error(status.FAILED_PRECONDITION, "lease-ended"));
-        return tell({ $case: "renewed", value: { ttlMs, usableMs: usableOf(ttlMs) } });
+        return tell({ $case: "renewed", value: { ttlMs, usableMs: fake.usableOf(ttlMs) } });
       }
       case "acquire":
         return acquire(said.value, session.lease, tell);
@@ -232,17 +234,20 @@ export async function startFake(): Promise<FakeService> {
     heard,
     heardOf: (kind) => heard.filter(({ $case }) => $case === kind).map(({ value }) => value) as never,
     until: (fits) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const known = heard.find(fits);
         if (known !== undefined) return resolve(known);
+        const patience = setTimeout(() => reject(new Error("what was waited for was never said")), patienceMs);
         const listener = (said: Said) => {
           if (!fits(said)) return;
           listeners.delete(listener);
+          clearTimeout(patience);
           resolve(said);
         };
         listeners.add(listener);
       }),
     rule: () => false,
+    usableOf: (ttlMs) => (ttlMs * 9n) / 10n,
     holders,
     waiting: (lock) => queueOf(lock).length,
     streams: () => streams.size,

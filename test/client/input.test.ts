@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, LockError } from "../../src/client/index.ts";
 import { rejection, withFake } from "./fake-service.ts";
+import { patient } from "./time.ts";
 
 const test = suite("what a program gives");
 
@@ -29,7 +30,7 @@ const mistakes: Readonly<Record<string, (client: Client) => Promise<unknown>>> =
 
 test("arguments that are at fault are refused by name, and the locks of the client stay held", () =>
   withFake(async (fake) => {
-    await using client = await connect(fake.endpoint);
+    await using client = await connect(fake.endpoint, patient);
     await using lock = await client.acquire("held");
     for (const [sentence, call] of Object.entries(mistakes)) {
       const error = await rejection(Promise.resolve(client).then(call));

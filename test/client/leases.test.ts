@@ -17,7 +17,7 @@ test("a welcome for a lease that has been lost meanwhile brings no lease back", 
     { ...session, close: nothing },
     { ...wishes, requestId: () => String(++requests) },
   );
-  const welcome = { lease: { leaseId: 7n, ttlMs: 10_000n, usableMs: 9_850n }, nodeId: "a", revision: 1n };
+  const welcome = { lease: { leaseId: 7n, ttlMs: 600_000n, usableMs: 593_950n }, nodeId: "a", revision: 1n };
   assert.ok(leases.hello().open !== undefined);
   leases.onWelcome(welcome);
   const own = leases.own();

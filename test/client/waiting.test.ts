@@ -2,23 +2,32 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { connect, type LockError } from "../../src/client/index.ts";
+import { type Client, type ConnectOptions, connect, type LockError } from "../../src/client/index.ts";
 import { WaitEnd } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Mode } from "../../src/transport/generated/lockmgr/v1/types.ts";
 import { type FakeService, rejection, withFake } from "./fake-service.ts";
+import { patient, undisturbed } from "./time.ts";
 
 const test = suite("waiting for locks");
 
 const codeOf = (error: unknown) => (error as LockError).code;
-const withClient = (use: (client: Awaited<ReturnType<typeof connect>>, fake: FakeService) => Promise<void>) =>
+const withClient = (use: (client: Client, fake: FakeService) => Promise<void>, options: ConnectOptions = patient) =>
   withFake(async (fake) => {
-    const client = await connect(fake.endpoint, { ttlMs: 3_000, requestTimeoutMs: 2_000 });
+    const client = await connect(fake.endpoint, options);
     try {
       await use(client, fake);
     } finally {
       await client.close();
     }
   });
+
+/** For so long whoever gives up waits to hear that nothing is left of his request, and whoever has waited in vain who was in the way. */
+const wordMs = 500;
+/** What was given up since then has been taken back, as its owner knows: unless that took so long that he did not wait for it. */
+async function takenBack(fake: FakeService, givenUpAt: number): Promise<void> {
+  if (performance.now() - givenUpAt < wordMs) return;
+  await fake.until(({ $case }) => $case === "cancel" || $case === "release");
+}
 
 test("withLock holds the lock while the function runs, and gives it back", () =>
   withClient(async (client, fake) => {
@@ -95,11 +104,13 @@ test("a wait that is aborted is cancelled on the service, and rejects with the r
   withClient(async (client, fake) => {
     await using _held = await client.acquire("a");
     const controller = new AbortController();
+    const begunAt = performance.now();
     const waiting = rejection(
       client.acquire("a", { signal: controller.signal, onQueued: () => controller.abort("why") }),
     );
     const error = (await waiting) as LockError;
     assert.equal([error.code, error.cause], ["ABORTED", "why"]);
+    await takenBack(fake, begunAt);
     assert.is(fake.waiting("a"), 0);
     assert.is(fake.heardOf("cancel")[0]?.requestId, fake.heardOf("acquire")[1]?.requestId);
   }));
@@ -113,8 +124,10 @@ test("a wait that is aborted while its grant is under way leaves nothing behind"
       goOn();
       return true;
     };
+    const begunAt = performance.now();
     const error = (await rejection(client.acquire("a", { signal: controller.signal }))) as LockError;
     assert.is(error.code, "ABORTED");
+    await takenBack(fake, begunAt);
     assert.is(fake.holders.size, 0);
   }));
 
@@ -142,7 +155,10 @@ test("a signal that is aborted already asks for nothing", () =>
 test("a wait that the service does not end is ended by the client, and cancelled", () =>
   withClient(async (client, fake) => {
     await using _held = await client.acquire("a");
-    assert.is(codeOf(await rejection(client.acquire("a", { waitMs: 50 }))), "WAIT_TIMEOUT");
+    const waitMs = 50;
+    const overAt = performance.now() + waitMs;
+    assert.is(codeOf(await rejection(client.acquire("a", { waitMs }))), "WAIT_TIMEOUT");
+    await takenBack(fake, overAt);
     assert.is(fake.waiting("a"), 0);
   }));
 
@@ -161,7 +177,8 @@ test("whoever has waited in vain is told who was in the way", () =>
       } else return false;
       return true;
     };
-    const error = (await rejection(client.acquire("a", { waitMs: 100 }))) as LockError;
+    const waiting = () => rejection(client.acquire("a", { waitMs: 60_000 }));
+    const error = (await undisturbed(wordMs, (within) => within(waiting))) as LockError;
     assert.is(error.code, "WAIT_TIMEOUT");
     assert.equal([error.details.holder?.owner, error.details.queueLength], ["somebody", 2]);
     assert.match(error.message, /^a was not to be had in time: it is held by somebody since 1970/);
@@ -183,7 +200,7 @@ test("a request that waits is said again after a break under the same request id
     assert.is(asked.length, 2);
     assert.is(asked[0]?.requestId, asked[1]?.requestId);
     assert.is(lock.token, 2);
-    assert.is(fake.heardOf("hello")[1]?.leaseId, BigInt(client.leaseId));
+    assert.is(fake.heardOf("hello").at(-1)?.leaseId, BigInt(client.leaseId));
   }));
 
 test("what the service cannot do at the moment is asked again under the same request id", () =>
@@ -201,11 +218,15 @@ test("what the service cannot do at the moment is asked again under the same req
   }));
 
 test("an attempt that nobody decides fails in time, and is cancelled", () =>
-  withClient(async (client, fake) => {
-    fake.rule = (said) => said.$case === "acquire";
-    assert.is(codeOf(await rejection(client.acquire("a", { waitMs: 0 }))), "NO_QUORUM");
-    assert.is(fake.heardOf("cancel").length, 1);
-  }));
+  withClient(
+    async (client, fake) => {
+      fake.rule = (said) => said.$case === "acquire";
+      assert.is(codeOf(await rejection(client.acquire("a", { waitMs: 0 }))), "NO_QUORUM");
+      await fake.until(({ $case }) => $case === "cancel");
+      assert.is(fake.heardOf("cancel").length, 1);
+    },
+    { ...patient, requestTimeoutMs: 1_000 },
+  ));
 
 test("a deadlock is told with its cycle", () =>
   withClient(async (client, fake) => {
@@ -251,22 +272,25 @@ test("calls inside withLock belong to its task, every other call is a task of it
 
 test("a lock with a ttl of its own is held under a lease of that ttl", () =>
   withClient(async (client, fake) => {
-    await using one = await client.acquire("a", { ttlMs: 60_000 });
-    await using two = await client.acquire("b", { ttlMs: 60_000 });
+    await using one = await client.acquire("a", { ttlMs: 90_000 });
+    await using two = await client.acquire("b", { ttlMs: 90_000 });
     assert.is.not(one.leaseId, client.leaseId);
     assert.is(one.leaseId, two.leaseId);
     assert.equal(
       fake.heardOf("openLease").map(({ ttlMs }) => ttlMs),
-      [60_000n],
+      [90_000n],
     );
   }));
 
 test("a lease of another ttl that nobody uses any more is ended", () =>
-  withClient(async (client, fake) => {
-    const lock = await client.acquire("a", { ttlMs: 1_000 });
-    await lock.release();
-    await fake.until((said) => said.$case === "revokeLease" && said.value.leaseId === BigInt(lock.leaseId));
-    assert.is(fake.heardOf("forget").length, 1);
-  }));
+  withClient(
+    async (client, fake) => {
+      const lock = await client.acquire("a", { ttlMs: 90_000 });
+      await lock.release();
+      await fake.until((said) => said.$case === "revokeLease" && said.value.leaseId === BigInt(lock.leaseId));
+      assert.is(fake.heardOf("forget").length, 1);
+    },
+    { ...patient, renewMs: 200 },
+  ));
 
 test.run();

@@ -5,12 +5,13 @@ import * as assert from "uvu/assert";
 import { type Client, connect, type LockError } from "../../src/client/index.ts";
 import { type Event, EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
 import { blank, type FakeService, rejection, withFake } from "./fake-service.ts";
+import { patient } from "./time.ts";
 
 const test = suite("watching");
 
 const withClient = (use: (client: Client, fake: FakeService) => Promise<void>) =>
   withFake(async (fake) => {
-    const client = await connect(fake.endpoint, { ttlMs: 3_000 });
+    const client = await connect(fake.endpoint, patient);
     try {
       await use(client, fake);
     } finally {
@@ -145,7 +146,7 @@ test("what is present when a watch begins is told once, however much it is", () 
 
 test("a watch ends with its signal, and quietly with its client", () =>
   withFake(async (fake) => {
-    const client = await connect(fake.endpoint);
+    const client = await connect(fake.endpoint, patient);
     const controller = new AbortController();
     const first = rejection(client.watch({ prefix: "" }, { signal: controller.signal })[Symbol.asyncIterator]().next());
     const second = client.watch({ prefix: "" })[Symbol.asyncIterator]().next();
@@ -196,7 +197,7 @@ test("a wish that cannot be watched harms nobody who holds a lock", () =>
 
 test("a client that is closed watches nothing", () =>
   withFake(async (fake) => {
-    const client = await connect(fake.endpoint);
+    const client = await connect(fake.endpoint, patient);
     await client.close();
     const error = await rejection(Promise.resolve().then(() => client.watch({ prefix: "" })));
     assert.is((error as LockError).code, "CLOSED");
