@@ -3,11 +3,9 @@
 import type { SnapshotSlice } from "../../../src/actors/messages.ts";
 import type { Resident } from "../../../src/transport/resident.ts";
 import { startStorage } from "../../../src/transport/storage.ts";
+import { patienceMs } from "../../patience.ts";
 import { mailroom, settingsOf } from "../../transport/surroundings.ts";
 import { modelDisk, type Said } from "./model-disk.ts";
-
-/** Whoever waits longer waits for ever. */
-const patienceMs = 15_000;
 
 /** The real storage, and everything that it says. `onSaid` sees each letter at the moment at which it is written. */
 export async function startReal(dataDir: string, said: Said[], onSaid: (one: Said) => void) {
