@@ -2,25 +2,39 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Client, connect, type Lock, type LockError, type LockState } from "../../src/client/index.ts";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  type Lock,
+  type LockError,
+  type LockState,
+} from "../../src/client/index.ts";
 import { EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
 import { aborted, type FakeService, rejection, type Said, type Told, withFake } from "./fake-service.ts";
+import { patient, together } from "./time.ts";
 
 const test = suite("losing locks");
 
-const ttlMs = 1_500;
-/** As the fake service says. */
-const usableMs = (ttlMs * 9) / 10;
+/** A client whose lease is lost while the test waits; late enough that what is to happen before has its time on any machine. */
+const losing = { ...patient, ttlMs: 10_000, renewMs: 500, atRiskMs: 4_500 };
 const codeOf = (error: unknown) => (error as LockError).code;
-const withClient = (use: (client: Client, fake: FakeService) => Promise<void>) =>
+type Use = (client: Client, fake: FakeService) => Promise<void>;
+const withClient = (use: Use, options: ConnectOptions = patient, wishes: Partial<FakeService> = {}) =>
   withFake(async (fake) => {
-    const client = await connect(fake.endpoint, { ttlMs, requestTimeoutMs: 2_000 });
+    Object.assign(fake, wishes);
+    const client = await connect(fake.endpoint, options);
     try {
       await use(client, fake);
     } finally {
       await client.close();
     }
   });
+
+/** For tests that wait until a lock is lost, or nearly: they run at the same time. */
+const meanwhile = together();
+const whileLosing = (use: Use, options: ConnectOptions = losing, wishes: Partial<FakeService> = {}) =>
+  meanwhile(() => withClient(use, options, wishes));
 
 /** The states of a lock from now on, each once. */
 function statesOf(lock: Lock): LockState[] {
@@ -50,23 +64,28 @@ function busyFor(kind: Said["$case"]): (said: Said, tell: (message: Told) => voi
 /** What makes a session live; all of it is swallowed. */
 const isSignOfLife = ({ $case }: Said) => $case === "renew" || $case === "hello" || $case === "ping";
 
-test("the signal is aborted before the service can give the lock away", () =>
-  withClient(async (client, fake) => {
+test(
+  "the signal is aborted before the service can give the lock away",
+  whileLosing(async (client, fake) => {
     const lock = await client.acquire("a");
     const order: string[] = [];
     // From now on nothing gets through. The service counts from what reached it last: from now at the earliest.
     fake.rule = (said) => isSignOfLife(said);
-    const given = new Promise<void>((resolve) => setTimeout(resolve, ttlMs)).then(() => order.push("given away"));
+    const given = new Promise<void>((resolve) => setTimeout(resolve, losing.ttlMs)).then(() =>
+      order.push("given away"),
+    );
     await Promise.all([given, aborted(lock.signal).then(() => order.push("aborted"))]);
     assert.equal(order, ["aborted", "given away"]);
     assert.equal([lock.state, lock.lossReason, lock.remainingMs], ["lost", "unreachable", 0]);
     assert.is(codeOf(lock.signal.reason), "LOST");
     assert.is(codeOf(await rejection(Promise.resolve().then(() => lock.signal.throwIfAborted()))), "LOST");
     fake.rule = () => false;
-  }));
+  }),
+);
 
-test("a lock whose renewals do not get through is at risk before it is lost", () =>
-  withClient(async (client, fake) => {
+test(
+  "a lock whose renewals do not get through is at risk before it is lost",
+  whileLosing(async (client, fake) => {
     const lock = await client.acquire("a");
     const states = statesOf(lock);
     fake.rule = (said) => isSignOfLife(said);
@@ -74,75 +93,43 @@ test("a lock whose renewals do not get through is at risk before it is lost", ()
     await Promise.resolve();
     assert.equal(states, ["at-risk", "lost"]);
     fake.rule = () => false;
-  }));
+  }),
+);
 
-test("a lock at risk is held again when a renewal gets through", () =>
-  withClient(async (client, fake) => {
+test(
+  "a lock at risk is held again when a renewal gets through",
+  whileLosing(
+    async (client, fake) => {
+      const lock = await client.acquire("a");
+      const states = statesOf(lock);
+      fake.rule = (said) => isSignOfLife(said);
+      const heldAgain = becomes(lock, "held");
+      await becomes(lock, "at-risk");
+      fake.rule = () => false;
+      fake.breakStreams();
+      await heldAgain;
+      assert.equal(states, ["at-risk", "held"]);
+      assert.is(await lock.release(), "released");
+    },
+    // Soon at risk, and for long: to save it is no matter of haste.
+    { ...patient, renewMs: 500, atRiskMs: patient.ttlMs / 2 },
+    { usableOf: (ttlMs) => ttlMs / 2n + 4_000n },
+  ),
+);
+
+test(
+  "releasing a lost lock says how it was lost, and does not throw",
+  whileLosing(async (client, fake) => {
     const lock = await client.acquire("a");
-    const states = statesOf(lock);
-    fake.rule = (said) => isSignOfLife(said);
-    const heldAgain = becomes(lock, "held");
-    await becomes(lock, "at-risk");
-    fake.rule = () => false;
-    fake.breakStreams();
-    await heldAgain;
-    assert.equal(states, ["at-risk", "held"]);
-    assert.is(await lock.release(), "released");
-  }));
-
-test("a renewal that is acknowledged after the deadline revives nothing", () =>
-  withClient(async (client, fake) => {
-    const lock = await client.acquire("a");
-    const late: (() => void)[] = [];
-    fake.rule = (said, _tell, goOn) => {
-      if (said.$case !== "renew" || said.value.leaseId !== BigInt(lock.leaseId)) return said.$case === "hello";
-      late.push(goOn);
-      return true;
-    };
-    await aborted(lock.signal);
-    fake.rule = () => false;
-    for (const goOn of late) goOn();
-    await using next = await client.acquire("b");
-    assert.is.not(next.leaseId, lock.leaseId);
-    assert.equal([lock.state, lock.remainingMs], ["lost", 0]);
-    // It is free on the service as soon as the program has let go of it.
-    await lock.release();
-    await fake.until((said) => said.$case === "revokeLease" && said.value.leaseId === BigInt(lock.leaseId));
-  }));
-
-test("a deadline counts from before its renewal was sent, however late the answer comes", () =>
-  withClient(async (client, fake) => {
-    await using lock = await client.acquire("a");
-    let sentBy: bigint | null = null;
-    const answered = new Promise<void>((resolve) => {
-      fake.rule = (said, _tell, goOn) => {
-        if (said.$case !== "renew" || sentBy !== null) return false;
-        sentBy = process.hrtime.bigint();
-        setTimeout(() => {
-          goOn();
-          resolve();
-        }, 150);
-        return true;
-      };
-    });
-    await answered;
-    // When another answer has come back, the one before it has been taken in.
-    await client.check("a");
-    const leftMs = lock.remainingMs;
-    const sinceMs = Number(process.hrtime.bigint() - (sentBy ?? 0n)) / 1e6;
-    assert.ok(leftMs <= usableMs - sinceMs + 1, `${leftMs} ms are left ${sinceMs} ms after the renewal was sent`);
-  }));
-
-test("releasing a lost lock says how it was lost, and does not throw", () =>
-  withClient(async (client, fake) => {
-    const lock = await client.acquire("a");
+    const other = await client.acquire("b");
     fake.rule = (said) => isSignOfLife(said) || said.$case === "release";
-    const releasing = client.acquire("b").then((other) => other.release());
+    const releasing = other.release();
     await aborted(lock.signal);
     assert.is(await lock.release(), "unreachable");
     assert.is(await releasing, "unreachable");
     fake.rule = () => false;
-  }));
+  }),
+);
 
 test("a lock is given back, and a wait is cancelled, even where there is no room for that at first", () =>
   withClient(async (client, fake) => {
@@ -175,15 +162,17 @@ test("withLock rejects if the lock was lost while its function ran, unless the f
     assert.is(await rejection(failing), own);
   }));
 
-test("withLock does not reject if only the lock's release did not get through", () =>
-  withClient(async (client, fake) => {
+test(
+  "withLock does not reject if only the lock's release did not get through",
+  whileLosing(async (client, fake) => {
     const work = async () => {
       fake.rule = (said) => isSignOfLife(said) || said.$case === "release";
       return "done";
     };
     assert.is(await client.withLock("a", work), "done");
     fake.rule = () => false;
-  }));
+  }),
+);
 
 test("a lock that is taken by force is lost, and no other lock with it", () =>
   withClient(async (client, fake) => {
@@ -246,44 +235,6 @@ test("a holder is told that somebody asks for its lock", () =>
     const kind = EventKind.EVENT_KIND_YIELD_ASKED;
     fake.happen(client.leaseId, [{ kind, lock: "a", token: BigInt(lock.token), text: "please", spanMs: 5_000n }]);
     assert.equal(await asked, { lock: "a", reason: "please", graceMs: 5_000 });
-  }));
-
-test("renewals go on while the program waits, and end when the lease is given back", () =>
-  withFake(async (fake) => {
-    const client = await connect(fake.endpoint, { ttlMs });
-    const lock = await client.acquire("a");
-    let renewals = 0;
-    await fake.until(({ $case }) => {
-      if ($case === "renew") renewals += 1;
-      return renewals === 3;
-    });
-    assert.is(lock.state, "held");
-    await client.close();
-    const before = fake.heardOf("renew").length;
-    await new Promise((resolve) => setTimeout(resolve, ttlMs));
-    assert.is(fake.heardOf("renew").length, before);
-  }));
-
-test("a lease that is renewed often goes on being renewed after a short break", () =>
-  withFake(async (fake) => {
-    const [longMs, usableOfIt] = [60_000n, 59_350n];
-    await using client = await connect(fake.endpoint, { ttlMs: Number(longMs), renewMs: 100 });
-    await using _lock = await client.acquire("a");
-    const renewals = () => fake.heardOf("renew").length;
-    fake.rule = (said, tell) => {
-      if (said.$case === "renew") tell({ $case: "renewed", value: { ttlMs: longMs, usableMs: usableOfIt } });
-      return said.$case === "renew";
-    };
-    // The second is sent when the first has been acknowledged.
-    await fake.until(() => renewals() === 2);
-    const answer = fake.rule;
-    // The next session is not welcome until a renewal would have been due.
-    fake.rule = (said, tell, goOn) => {
-      if (said.$case === "hello") setTimeout(goOn, 300);
-      return said.$case === "hello" || answer(said, tell, goOn);
-    };
-    fake.breakStreams();
-    await fake.until(() => renewals() === 4);
   }));
 
 test("events that may have been missed are made up for by asking, however busy the service is", () =>
