@@ -1,14 +1,19 @@
 // The SDK and real nodes: what a program relies on while nodes die, loops block and processes are stopped.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type LockError, type LockEvent } from "../../src/client/index.ts";
 import { at, type Cluster, until, withCluster } from "../cluster/cluster.ts";
 import { aborted, rejection } from "./fake-service.ts";
+import { withProgram } from "./program.ts";
+import { together, patient as withoutHaste } from "./time.ts";
 
 const test = suite("the SDK and real nodes");
+const meanwhile = together();
+
+/** A lease lives through any number of elections. */
+const patient = { ...withoutHaste, ttlMs: 300_000 };
 
 const endpointsOf = ({ sites }: Cluster) => sites.map(({ grpc }) => grpc);
 const codeOf = (error: unknown) => (error as LockError).code;
@@ -21,26 +26,9 @@ async function killEach(cluster: Cluster): Promise<void> {
   }
 }
 
-/** A program with `client` and `say`, and what it says. */
-function startProgram(cluster: Cluster, ttlMs: number, body: string) {
-  const sdk = new URL("../../src/client/index.js", import.meta.url).href;
-  const source = `
-    import { connect } from ${JSON.stringify(sdk)};
-    const say = (...words) => process.stdout.write(words.join(" ") + "\\n");
-    const msOf = () => Number(process.hrtime.bigint() / 1000000n);
-    const client = await connect(${JSON.stringify(endpointsOf(cluster))}, { ttlMs: ${ttlMs} });
-    ${body}
-    await client.close();`;
-  const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "-e", source], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
-  return { child, next: async () => String((await lines.next()).value) };
-}
-
 test("tasks that wait for one lock are served in order, one at a time, whichever node is killed meanwhile", () =>
   withCluster({ size: 3 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster), { ttlMs: 60_000 });
+    await using client = await connect(endpointsOf(cluster), patient);
     const first = await client.acquire("a");
     const served: number[] = [];
     const tokens: number[] = [];
@@ -74,7 +62,7 @@ test("tasks that wait for one lock are served in order, one at a time, whichever
 
 test("a thousand tasks that wait for one lock are served in their order", () =>
   withCluster({ size: 1 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster));
+    await using client = await connect(endpointsOf(cluster), patient);
     const served: number[] = [];
     const all = Array.from({ length: 1_000 }, (_, task) => task);
     await Promise.all(all.map((task) => client.withLock("a", () => void served.push(task))));
@@ -83,12 +71,18 @@ test("a thousand tasks that wait for one lock are served in their order", () =>
 
 test("a watch tells everything once, whichever node is killed meanwhile", () =>
   withCluster({ size: 3 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster));
+    await using client = await connect(endpointsOf(cluster), patient);
     const told: LockEvent[] = [];
     const controller = new AbortController();
+    let stands: () => void = () => undefined;
+    const standing = new Promise<void>((resolve) => {
+      stands = resolve;
+    });
     const watching = (async () => {
-      for await (const event of client.watch({ lock: "a" }, { signal: controller.signal })) told.push(event);
+      const options = { signal: controller.signal, onBegun: () => stands() };
+      for await (const event of client.watch({ lock: "a" }, options)) told.push(event);
     })();
+    await standing;
     let isOver = false;
     const tokens: number[] = [];
     const working = (async () => {
@@ -103,90 +97,99 @@ test("a watch tells everything once, whichever node is killed meanwhile", () =>
     );
     controller.abort();
     assert.is(codeOf(await rejection(watching)), "ABORTED");
-    // What was held when the watch began, if it was, comes as `present`.
-    const begun = told.filter(({ kind }) => kind === "granted" || kind === "present").map(({ token }) => token);
-    assert.equal(begun, tokens.slice(tokens.length - begun.length));
-    assert.ok(begun.length >= tokens.length - 1);
+    const begun = told.filter(({ kind }) => kind === "granted").map(({ token }) => token);
+    assert.equal(begun, tokens);
     const ended = told.filter(({ kind }) => kind === "released").map(({ token }) => token);
     assert.equal(ended, begun);
   }));
 
-test("a lock is lost before anybody else has it, when no node answers any more", () =>
-  withCluster({ size: 1 }, async (cluster) => {
-    const client = await connect(endpointsOf(cluster), { ttlMs: 2_000 });
-    const lock = await client.acquire("a");
-    const site = at(cluster.nodes, 0);
-    site.signal("SIGSTOP");
-    await aborted(lock.signal);
-    assert.equal([lock.state, lock.lossReason], ["lost", "unreachable"]);
-    assert.is(await lock.release(), "unreachable");
-    site.signal("SIGCONT");
-    await using next = await client.acquire("a");
-    assert.ok(next.token > lock.token);
-    await next.release();
-    await client.close();
-  }));
+test(
+  "a lock is lost before anybody else has it, when no node answers any more",
+  meanwhile(() =>
+    withCluster({ size: 1 }, async (cluster) => {
+      const client = await connect(endpointsOf(cluster), { ...patient, ttlMs: 8_000, renewMs: 500 });
+      const lock = await client.acquire("a");
+      const site = at(cluster.nodes, 0);
+      site.signal("SIGSTOP");
+      await aborted(lock.signal);
+      assert.equal([lock.state, lock.lossReason], ["lost", "unreachable"]);
+      assert.is(await lock.release(), "unreachable");
+      site.signal("SIGCONT");
+      await using next = await client.acquire("a");
+      assert.ok(next.token > lock.token);
+      await next.release();
+      await client.close();
+    }),
+  ),
+);
 
-test("a program that blocks its event loop past the ttl keeps its lock, and the next in line gets it afterwards", () =>
-  withCluster({ size: 1 }, async (cluster) => {
-    const { next } = startProgram(
-      cluster,
-      1_000,
-      `const lock = await client.acquire("a");
-       say(lock.token);
-       const end = msOf() + 4000;
-       while (msOf() < end);
-       say(lock.state, lock.signal.aborted, await lock.release());`,
-    );
-    const token = Number(await next());
-    await using client = await connect(endpointsOf(cluster));
-    const waiting = client.acquire("a");
-    assert.is(await next(), "held false released");
-    assert.ok((await waiting).token > token);
-  }));
+test(
+  "a program that blocks its event loop past the ttl keeps its lock, and the next in line gets it afterwards",
+  meanwhile(() =>
+    withCluster({ size: 1 }, async (cluster) => {
+      const ttlMs = 10_000;
+      const body = `
+        const lock = await client.acquire("a");
+        say(lock.token);
+        untilTold();
+        say(lock.state, lock.signal.aborted, await lock.release());`;
+      const program = { endpoints: endpointsOf(cluster), options: { ...patient, ttlMs, renewMs: 500 }, body };
+      await withProgram(program, async ({ next, tell }) => {
+        const token = Number(await next());
+        await using client = await connect(endpointsOf(cluster), patient);
+        const waiting = client.acquire("a");
+        await pause(ttlMs + 1_000);
+        tell();
+        assert.is(await next(), "held false released");
+        assert.ok((await waiting).token > token);
+      });
+    }),
+  ),
+);
 
-test("a program that was stopped past its ttl sees at once that the lock is somebody else's", () =>
-  withCluster({ size: 1 }, async (cluster) => {
-    const { child, next } = startProgram(
-      cluster,
-      1_000,
-      `const lock = await client.acquire("a");
-       let last = msOf();
-       say(lock.token);
-       for (;;) {
-         const now = msOf();
-         if (now - last > 500) break;
-         last = now;
-       }
-       say(lock.state, lock.signal.aborted, lock.token);`,
-    );
-    const token = Number(await next());
-    child.kill("SIGSTOP");
-    await using client = await connect(endpointsOf(cluster));
-    await using lock = await client.acquire("a");
-    assert.ok(lock.token > token);
-    child.kill("SIGCONT");
-    assert.is(await next(), `lost true ${token}`);
-  }));
+test(
+  "a program that was stopped past its ttl sees at once that the lock is somebody else's",
+  meanwhile(() =>
+    withCluster({ size: 1 }, async (cluster) => {
+      const body = `
+        const lock = await client.acquire("a");
+        say(lock.token);
+        untilTold();
+        say(lock.state, lock.signal.aborted, lock.token);`;
+      const program = { endpoints: endpointsOf(cluster), options: { ...patient, ttlMs: 5_000 }, body };
+      await withProgram(program, async ({ child, next, tell }) => {
+        const token = Number(await next());
+        child.kill("SIGSTOP");
+        await using client = await connect(endpointsOf(cluster), patient);
+        await using lock = await client.acquire("a");
+        assert.ok(lock.token > token);
+        tell();
+        child.kill("SIGCONT");
+        assert.is(await next(), `lost true ${token}`);
+      });
+    }),
+  ),
+);
 
 test("a wait that is aborted leaves no waiter behind", () =>
   withCluster({ size: 1 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster));
+    await using client = await connect(endpointsOf(cluster), patient);
     await using _held = await client.acquire("a");
     const controller = new AbortController();
     const waits = Array.from({ length: 20 }, () => rejection(client.acquire("a", { signal: controller.signal })));
     await until("all of them wait", async () => (await client.waiters("a")).length === 20);
     controller.abort();
     assert.equal(new Set((await Promise.all(waits)).map(codeOf)), new Set(["ABORTED"]));
-    assert.equal(await client.waiters("a"), []);
+    const nobodyWaits = async () => (await client.waiters("a")).length === 0;
+    await until("nobody waits any more", nobodyWaits);
     assert.is(codeOf(await rejection(client.acquire("a", { waitMs: 20 }))), "WAIT_TIMEOUT");
-    assert.equal(await client.waiters("a"), []);
+    await until("nobody waits any more", nobodyWaits);
   }));
 
 test("of two clients that wait for each other one is refused, with the cycle", () =>
   withCluster({ size: 1 }, async (cluster) => {
-    await using one = await connect(endpointsOf(cluster), { owner: "one" });
-    await using two = await connect(endpointsOf(cluster), { owner: "two" });
+    await using one = await connect(endpointsOf(cluster), { ...patient, owner: "one" });
+    await using two = await connect(endpointsOf(cluster), { ...patient, owner: "two" });
     let bothHold: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       bothHold = resolve;
@@ -208,7 +211,7 @@ test("of two clients that wait for each other one is refused, with the cycle", (
 
 test("modes, priorities and several locks are those of the service", () =>
   withCluster({ size: 1 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster));
+    await using client = await connect(endpointsOf(cluster), patient);
     const shared = [await client.acquire("s", { mode: "shared" }), await client.acquire("s", { mode: "shared" })];
     assert.not((await client.tryAcquire("s")).acquired);
     const permits = [await client.acquire("p", { limit: 3, permits: 2 }), await client.acquire("p", { limit: 3 })];
@@ -237,8 +240,8 @@ test("modes, priorities and several locks are those of the service", () =>
 
 test("a lock is taken by force, asked for, delayed, and revoked with its lease", () =>
   withCluster({ size: 1 }, async (cluster) => {
-    await using client = await connect(endpointsOf(cluster), { ttlMs: 2_000 });
-    await using other = await connect(endpointsOf(cluster));
+    await using client = await connect(endpointsOf(cluster), patient);
+    await using other = await connect(endpointsOf(cluster), patient);
     const forced = await client.acquire("a", { lockDelayMs: 60_000 });
     assert.equal(await other.forceRelease("a", { reason: "stuck" }), [forced.token]);
     await aborted(forced.signal);
@@ -255,7 +258,7 @@ test("a lock is taken by force, asked for, delayed, and revoked with its lease",
     assert.is(await asked.release(), "revoked");
     await using next = await client.acquire("b");
     assert.is.not(next.leaseId, before);
-    const detached = await client.acquireDetached(["d"], { ttlMs: 60_000 });
+    const detached = await client.acquireDetached(["d"], { ttlMs: patient.ttlMs });
     assert.is((await other.check("d")).holders[0]?.token, detached.token);
     assert.is(await other.releaseGrant({ ...detached }), "released");
   }));
