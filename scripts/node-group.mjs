@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { root } from "./setup.mjs";
 
-/** Under npm, Ctrl-C arrives twice: from the terminal, and passed on by npm. */
-const sameSignalMs = 500;
+/** Under npm, Ctrl-C arrives twice: from the terminal, and passed on by npm, as soon as that gets the processor. */
+const sameSignalMs = 2_000;
 
 export const host = "127.0.0.1";
 
