@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { nodeId, regionId } from "../../src/actors/scalars.ts";
 import { type Identity, openDataDirectory } from "../../src/transport/data-directory.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
+import { patienceMs } from "../patience.ts";
 import { freshDirectory } from "./surroundings.ts";
 
 const test = suite("transport/data-directory");
@@ -201,7 +202,7 @@ test("two nodes do not share a directory", async () => {
 test("the lock of a process that was killed is taken over", async () => {
   const path = freshDirectory();
   const program = new URL("./data-directory-holder.js", import.meta.url).pathname;
-  const { signal } = spawnSync(process.execPath, [program, path], { timeout: 30_000 });
+  const { signal } = spawnSync(process.execPath, [program, path], { timeout: patienceMs });
   assert.is(signal, "SIGKILL");
   assert.ok(readdirSync(path).includes("lockmgr.lock"));
   const directory = await openAs(path);
@@ -242,7 +243,7 @@ test("a holder whose lock was taken is told", async () => {
   });
   const directory = await openDataDirectory(path, ours, (error) => tell(error));
   writeFileSync(join(path, "lockmgr.lock"), JSON.stringify({ nonce: "another", pid: 4711 }));
-  const waiting = setTimeout(() => undefined, 10_000);
+  const waiting = setTimeout(() => undefined, patienceMs);
   assert.match((await told).message, "taken by process 4711");
   clearTimeout(waiting);
   directory.release();

@@ -15,20 +15,24 @@ const directory = mkdtempSync(join(tmpdir(), "lockmgr-main-"));
 interface Run {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Told everything that was written to standard output so far. */
-  readonly onOutput?: (output: string, stop: () => void) => void;
+  /** It is asked to stop once, when it has written this to standard output. */
+  readonly stopAfter?: string;
 }
 
 /** Runs the program from another directory than its own, to its end. */
-async function run({ args = [], env = {}, onOutput }: Run) {
+async function run({ args = [], env = {}, stopAfter }: Run) {
   const child = spawn(process.execPath, [program, ...args], {
     cwd: directory,
     env: { PATH: process.env.PATH, ...env },
   });
   let [output, errors] = ["", ""];
+  let asked = false;
   child.stdout.on("data", (chunk: Buffer) => {
     output += chunk;
-    onOutput?.(output, () => child.kill("SIGTERM"));
+    if (asked || stopAfter === undefined || !output.includes(stopAfter)) return;
+    // Only once: a node that is asked again later does not wait for a clean end.
+    asked = true;
+    child.kill("SIGTERM");
   });
   child.stderr.on("data", (chunk: Buffer) => {
     errors += chunk;
@@ -73,9 +77,7 @@ for (const threads of ["separate", "shared"]) {
   test(`a node serves, logs JSON, keeps its data under the current directory and stops with 0; threads ${threads}`, async () => {
     const { code, output, errors } = await run({
       env: { ...(await freePorts()), DATA_DIR: `data-${threads}`, THREADS: threads },
-      onOutput: (text, stop) => {
-        if (text.includes('"msg":"serving"')) stop();
-      },
+      stopAfter: '"msg":"serving"',
     });
     assert.equal([code, errors], [0, ""]);
     const entries = output

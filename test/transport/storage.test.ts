@@ -12,6 +12,7 @@ import { withChecksum } from "../../src/transport/codec-wire.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
 import { startStorage } from "../../src/transport/storage.ts";
 import { isScarce } from "../../src/transport/storage-room.ts";
+import { patienceMs } from "../patience.ts";
 import { freshDirectory, mailroom, settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/storage");
@@ -294,7 +295,7 @@ test("a write that the disk refuses stops the node, and what was durable stays",
     ["-c", `ulimit -f 4096; exec "${process.execPath}" "${program}" "${dataDir}"`],
     {
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: patienceMs,
     },
   );
   assert.is(status, 74, stdout);
