@@ -56,13 +56,12 @@ export interface SpawnOptions {
   /** The file that each worker runs; it calls `serveThread`. */
   readonly entry: URL;
   readonly onFall: (fall: Fall) => void;
+  /** How long a thread that was asked to end may take before it is ended. */
+  readonly askedMs: number;
 }
 
-/** How long a thread that was asked to end may take. */
-const askedMs = 1_000;
-
 /** Makes the threads; no actor lives yet. */
-export function spawnThreads({ settings, entry, onFall }: SpawnOptions): Threads {
+export function spawnThreads({ settings, entry, onFall, askedMs }: SpawnOptions): Threads {
   let ending = false;
   const placement = placements[settings.threads];
   const nodeControl: NodeControl = { inspectNode: () => inspect() };

@@ -3,7 +3,7 @@
 
 import { writeSync } from "node:fs";
 import type { Logger } from "pino";
-import { between } from "../actors/scalars.ts";
+import { between, type Instant } from "../actors/scalars.ts";
 import { exitCodes } from "./resident.ts";
 import type { Settings } from "./settings.ts";
 import { type Fall, spawnThreads, type Threads } from "./spawn.ts";
@@ -15,8 +15,6 @@ const drainMsMax = 5_000;
 const stopMsMax = 10_000;
 /** Under npm, Ctrl-C arrives twice: from the terminal, and passed on by npm. A signal so soon after the first is the same one. */
 const sameSignalMs = 300;
-/** How long threads may take to end before the process is killed. */
-const endMsMax = 10_000;
 const pollMs = 5;
 const healthMs = 1_000;
 /** After so many unanswered questions in a row, one a `healthMs`, a thread is called stuck, or the node is stopped. Questions are
@@ -27,23 +25,36 @@ const unansweredMax = 60;
 const signalExitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 type Signal = keyof typeof signalExitCodes;
 
+/** What the end of a node goes by. Only tests, which must not depend on how fast a machine is, have another than the usual. */
+export interface Pace {
+  /** Tells signals apart that are one. */
+  readonly now: () => Instant;
+  /** How long a thread that was asked to end may take before it is ended. */
+  readonly askedMs: number;
+  /** How long threads may take to end before the process is killed. */
+  readonly endMsMax: number;
+}
+
+const usualPace: Pace = { now, askedMs: 1_000, endMsMax: 10_000 };
+
 export interface NodeOptions {
   readonly settings: Settings;
   /** The file that each worker runs. */
   readonly entry: URL;
   readonly log: Logger;
+  readonly pace?: Pace;
 }
 
 /** Starts a node and from then on owns the process: it ends by a signal or by a defect. Resolves once the node serves. */
-export async function runNode({ settings, entry, log }: NodeOptions): Promise<void> {
+export async function runNode({ settings, entry, log, pace = usualPace }: NodeOptions): Promise<void> {
   let phase: "starting" | "running" | "stopping" | "ending" = "starting";
-  let stoppingSince = now();
-  const threads = spawnThreads({ settings, entry, onFall });
+  let stoppingSince = pace.now();
+  const threads = spawnThreads({ settings, entry, onFall, askedMs: pace.askedMs });
 
   function end(exitCode: number): void {
     if (phase === "ending") return;
     phase = "ending";
-    setTimeout(killProcess, endMsMax);
+    setTimeout(killProcess, pace.endMsMax);
     threads.end().then(() => process.exit(exitCode), killProcess);
   }
 
@@ -62,14 +73,14 @@ export async function runNode({ settings, entry, log }: NodeOptions): Promise<vo
   function onSignal(signal: Signal): void {
     if (phase === "ending") return;
     if (phase === "stopping") {
-      if (between(stoppingSince, now()) < sameSignalMs) return;
+      if (between(stoppingSince, pace.now()) < sameSignalMs) return;
       log.warn({ signal }, "stopping at once");
       end(signalExitCodes[signal]);
       return;
     }
     const serving = phase === "running";
     phase = "stopping";
-    stoppingSince = now();
+    stoppingSince = pace.now();
     log.info({ signal }, "stopping");
     stopCleanly({ threads, settings, log, serving }).then(
       () => {

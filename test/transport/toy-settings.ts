@@ -2,6 +2,7 @@
 
 import { millis, nodeId, regionId } from "../../src/actors/scalars.ts";
 import type { Settings } from "../../src/transport/settings.ts";
+import { patienceMs } from "../patience.ts";
 
 const nowhere = { host: "127.0.0.1", port: 0 };
 
@@ -20,8 +21,9 @@ export const toySettings = (changes: Partial<Settings> = {}): Settings => ({
     node: {
       nodeId: nodeId("n1"),
       incarnation: "1",
-      electionMsMin: millis(150),
-      electionMsMax: millis(300),
+      // A clean stop waits for twice as long until the leadership has been handed over.
+      electionMsMin: millis(patienceMs / 2),
+      electionMsMax: millis(patienceMs / 2),
       heartbeatMs: millis(30),
       confirmMs: millis(5),
       appendEntriesMax: 100,
