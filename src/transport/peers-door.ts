@@ -17,7 +17,7 @@ import type { RemoteNode } from "../actors/ballots.ts";
 import { UnknownEntryError, UnknownKindError } from "./codec.ts";
 import { decodeGreeting, decodeParcel, encodeGreetingAnswer, type Hello, type Parcel } from "./codec-peer.ts";
 import { disagreement } from "./peers-hello.ts";
-import { exchange, helloMs, listenOptions } from "./peers-wire.ts";
+import { exchange, listenOptions, type Patience } from "./peers-wire.ts";
 import { exitCodes, StartError } from "./resident.ts";
 import type { Address } from "./settings.ts";
 
@@ -30,6 +30,7 @@ export interface Door {
 
 interface DoorOptions {
   readonly address: Address;
+  readonly patience: Patience;
   readonly log: Logger;
   /** What this node says to whoever greets so; a sentence if it knows no such node. */
   readonly answerTo: (theirs: Hello) => Hello | string;
@@ -46,13 +47,13 @@ export const nameOf = ({ region, node }: RemoteNode): string => `${region}/${nod
 type Refusal = Pick<StatusObject, "code" | "details">;
 
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { address } = options;
+  const { address, patience } = options;
   /** The newest stream of each node. */
   const streams = new Map<string, Visit>();
   const counts = { refused: 0 };
   // What gRPC would write to the console is said here, in one line and where it belongs.
   setLogVerbosity(logVerbosity.NONE);
-  const server = new Server(listenOptions);
+  const server = new Server(listenOptions(patience));
   server.addService({ exchange }, { exchange: (stream: Stream) => visit(stream, { ...options, streams, counts }) });
   const port = await listen(server, address);
   return {
@@ -84,14 +85,16 @@ interface VisitOptions extends DoorOptions {
   readonly counts: { refused: number };
 }
 
-function visit(stream: Stream, { log, answerTo, onParcel, onUnreadableEntry, streams, counts }: VisitOptions): void {
+function visit(stream: Stream, options: VisitOptions): void {
+  const { patience, log, answerTo, onParcel, onUnreadableEntry, streams, counts } = options;
   let from: RemoteNode | null = null;
   let isOver = false;
-  const patience = setTimeout(() => self.dismiss({ code: status.DEADLINE_EXCEEDED, details: "no greeting" }), helloMs);
+  const late = { code: status.DEADLINE_EXCEEDED, details: "no greeting" };
+  const greeting = setTimeout(() => self.dismiss(late), patience.helloMs);
 
   function end(): void {
     isOver = true;
-    clearTimeout(patience);
+    clearTimeout(greeting);
     if (from !== null && streams.get(nameOf(from)) === self) streams.delete(nameOf(from));
   }
 
@@ -116,7 +119,7 @@ function visit(stream: Stream, { log, answerTo, onParcel, onUnreadableEntry, str
     if (typeof ours === "string" || details !== null) {
       return self.dismiss({ code: status.FAILED_PRECONDITION, details: details ?? "" });
     }
-    clearTimeout(patience);
+    clearTimeout(greeting);
     from = { region: theirs.regionId, node: theirs.nodeId };
     const older = streams.get(nameOf(from));
     streams.set(nameOf(from), self);

@@ -8,7 +8,7 @@ import type { RegionMessage } from "../actors/ballots.ts";
 import type { ForwardedRequest, RaftMessage, SendingReply } from "../actors/messages.ts";
 import { decodeGreetingAnswer, encodeGreeting, type Hello } from "./codec-peer.ts";
 import { disagreement } from "./peers-hello.ts";
-import { dialOptions, encodeInParts, exchange, helloMs, itemsOf, pendingBytesMax } from "./peers-wire.ts";
+import { dialOptions, encodeInParts, exchange, itemsOf, type Patience, pendingBytesMax } from "./peers-wire.ts";
 import type { Address } from "./settings.ts";
 
 export interface Link {
@@ -37,6 +37,7 @@ interface LinkOptions {
   /** Whom it leads to, for the log. */
   readonly name: string;
   readonly hello: Hello;
+  readonly patience: Patience;
   readonly log: Logger;
   readonly onUp: (theirs: Hello) => void;
   readonly onDown: () => void;
@@ -70,7 +71,7 @@ const nothing = (): Outgoing => ({ raft: [], requests: [], answers: [], regional
 
 const targetOf = ({ host, port }: Address): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
-export function openLink({ address, name, hello, log, onUp, onDown }: LinkOptions): Link {
+export function openLink({ address, name, hello, patience, log, onUp, onDown }: LinkOptions): Link {
   let speaking: Attempt | null = null;
   let hangUp: () => void = () => undefined;
   let outgoing = nothing();
@@ -89,31 +90,34 @@ export function openLink({ address, name, hello, log, onUp, onDown }: LinkOption
 
   function tryOnce(): void {
     redial = null;
-    hangUp = dial(address, hello, {
-      up: (attempt, theirs) => {
-        speaking = attempt;
-        resting = false;
-        upAt = performance.now();
-        complaint = null;
-        log.info({ peer: name, nodeId: theirs.nodeId }, "speaks to a node");
-        onUp(theirs);
+    hangUp = dial(
+      { address, hello, patience },
+      {
+        up: (attempt, theirs) => {
+          speaking = attempt;
+          resting = false;
+          upAt = performance.now();
+          complaint = null;
+          log.info({ peer: name, nodeId: theirs.nodeId }, "speaks to a node");
+          onUp(theirs);
+        },
+        down: (reason, isDisagreement) => {
+          if (speaking !== null) {
+            onDown();
+            if (performance.now() - upAt > steadyMs) failures = 0;
+          }
+          speaking = null;
+          outgoing = nothing();
+          if (resting) return dialNext(restMs);
+          // It is tried again all the time, and said once: how a node is out of reach changes with every attempt.
+          const subject = isDisagreement ? reason : "out of reach";
+          if (subject !== complaint && !closed) log.warn({ peer: name, reason }, "does not reach a node");
+          complaint = subject;
+          const backoffMs = Math.min(redialMs.max, redialMs.min * 2 ** failures++) * (1 + Math.random() / 4);
+          dialNext(isDisagreement ? redialMs.afterDisagreement : Math.min(redialMs.max, backoffMs));
+        },
       },
-      down: (reason, isDisagreement) => {
-        if (speaking !== null) {
-          onDown();
-          if (performance.now() - upAt > steadyMs) failures = 0;
-        }
-        speaking = null;
-        outgoing = nothing();
-        if (resting) return dialNext(restMs);
-        // It is tried again all the time, and said once: how a node is out of reach changes with every attempt.
-        const subject = isDisagreement ? reason : "out of reach";
-        if (subject !== complaint && !closed) log.warn({ peer: name, reason }, "does not reach a node");
-        complaint = subject;
-        const backoffMs = Math.min(redialMs.max, redialMs.min * 2 ** failures++) * (1 + Math.random() / 4);
-        dialNext(isDisagreement ? redialMs.afterDisagreement : Math.min(redialMs.max, backoffMs));
-      },
-    });
+    );
   }
 
   function stopDialling(): void {
@@ -202,9 +206,11 @@ interface AttemptEvents {
   readonly down: (reason: string, isDisagreement: boolean) => void;
 }
 
+type Dialled = Pick<LinkOptions, "address" | "hello" | "patience">;
+
 /** Dials and greets. Returns how to end it. */
-function dial(address: Address, hello: Hello, { up, down }: AttemptEvents): () => void {
-  const client = new Client(targetOf(address), credentials.createInsecure(), dialOptions);
+function dial({ address, hello, patience }: Dialled, { up, down }: AttemptEvents): () => void {
+  const client = new Client(targetOf(address), credentials.createInsecure(), dialOptions(patience));
   const { path, requestSerialize, responseDeserialize } = exchange;
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
   const attempt: Attempt = { client, stream, pendingBytes: 0 };
@@ -214,13 +220,13 @@ function dial(address: Address, hello: Hello, { up, down }: AttemptEvents): () =
   function end(reason: string, isDisagreement = false): void {
     if (isOver) return;
     isOver = true;
-    clearTimeout(patience);
+    clearTimeout(greeting);
     stream.cancel();
     client.close();
     down(reason, isDisagreement);
   }
 
-  const patience = setTimeout(() => end("it does not answer"), helloMs);
+  const greeting = setTimeout(() => end("it does not answer"), patience.helloMs);
   // gRPC tells of every end by a status, and of most by an error as well; the latter must be listened to.
   stream.on("error", (error: Error & Partial<StatusObject>) =>
     end(error.details ?? error.message, error.code === status.FAILED_PRECONDITION),
@@ -229,7 +235,7 @@ function dial(address: Address, hello: Hello, { up, down }: AttemptEvents): () =
   stream.on("end", () => end("it hung up"));
   stream.on("data", (message: Buffer) => {
     if (isOver || isUp) return;
-    clearTimeout(patience);
+    clearTimeout(greeting);
     try {
       const theirs = decodeGreetingAnswer(message);
       const difference = disagreement(theirs, hello);

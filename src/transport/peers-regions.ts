@@ -5,6 +5,7 @@ import type { RegionMessage, RemoteNode } from "../actors/ballots.ts";
 import { nameOf } from "./peers-door.ts";
 import { helloToRegion } from "./peers-hello.ts";
 import { type Link, openLink } from "./peers-link.ts";
+import type { Patience } from "./peers-wire.ts";
 import type { Surroundings } from "./resident.ts";
 import type { RegionPeer } from "./settings.ts";
 
@@ -25,7 +26,7 @@ const sameNode = (one: RemoteNode | null, other: RemoteNode): boolean =>
   one !== null && one.region === other.region && one.node === other.node;
 
 /** Begins to dial every address of other regions. */
-export function openRegionLinks({ settings, log, post }: Surroundings<"peers">): RegionLinks {
+export function openRegionLinks({ settings, log, post }: Surroundings<"peers">, patience: Patience): RegionLinks {
   /** By the node that it leads to. */
   const speaking = new Map<string, Way>();
   const ways = settings.regionPeers.map(open);
@@ -38,6 +39,7 @@ export function openRegionLinks({ settings, log, post }: Surroundings<"peers">):
       address: { host, port },
       name: `${region} at ${host}:${port}`,
       hello: helloToRegion({ region, node: null }, settings),
+      patience,
       log,
       onUp: ({ nodeId }) => onUp(way, { region, node: nodeId }),
       onDown: () => onDown(way),

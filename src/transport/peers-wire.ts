@@ -27,30 +27,42 @@ export const exchange = {
   responseDeserialize: bytes,
 } as const;
 
+/** How long nodes bear with each other. Only tests, which must not depend on how fast a machine is, have another than the usual. */
+export interface Patience {
+  /** Who has not said who he is by then is not a node. */
+  readonly helloMs: number;
+  /** A connection on which nothing comes for so long is asked whether it lives. */
+  readonly silenceMs: number;
+  /** One that does not answer within so long has died. */
+  readonly answerMs: number;
+}
+
 /** A connection that has died, or that goes into a black hole, is noticed within three seconds. */
-const bothEnds: ChannelOptions = {
-  "grpc.keepalive_time_ms": 1_000,
-  "grpc.keepalive_timeout_ms": 2_000,
+export const usualPatience: Patience = { helloMs, silenceMs: 1_000, answerMs: 2_000 };
+
+const bothEnds = ({ silenceMs, answerMs }: Patience): ChannelOptions => ({
+  "grpc.keepalive_time_ms": silenceMs,
+  "grpc.keepalive_timeout_ms": answerMs,
   "grpc.max_receive_message_length": messageBytesMax,
   "grpc-node.flow_control_window": 4 * 1024 * 1024,
-};
+});
 
-export const dialOptions: ChannelOptions = {
-  ...bothEnds,
+export const dialOptions = (patience: Patience): ChannelOptions => ({
+  ...bothEnds(patience),
   "grpc.keepalive_permit_without_calls": 1,
   // Redialling is done here, with a channel of its own for every attempt, so that no attempt inherits a stuck one.
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_retries": 0,
   "grpc.enable_http_proxy": 0,
   "grpc.service_config_disable_resolution": 1,
-};
+});
 
-export const listenOptions: ChannelOptions = {
-  ...bothEnds,
+export const listenOptions = (patience: Patience): ChannelOptions => ({
+  ...bothEnds(patience),
   "grpc.max_concurrent_streams": 8,
   "grpc.max_connection_idle_ms": 10_000,
   "grpc-node.max_session_memory": 64,
-};
+});
 
 /** The parcel as messages of which none is too large; items that are too large by themselves are left out and counted. */
 export function encodeInParts(parcel: Parcel): { messages: Buffer[]; tooLarge: number } {

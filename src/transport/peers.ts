@@ -10,11 +10,15 @@ import { type Door, openDoor } from "./peers-door.ts";
 import { helloTo, helloToRegion } from "./peers-hello.ts";
 import { type Link, openLink } from "./peers-link.ts";
 import { openRegionLinks, type RegionLinks } from "./peers-regions.ts";
+import { usualPatience } from "./peers-wire.ts";
 import type { Mail, Resident, Surroundings } from "./resident.ts";
 import type { Peer } from "./settings.ts";
 
 /** Listens on REGION_PORT, also if no other node is configured, and begins to dial the others. */
-export async function startPeers(surroundings: Surroundings<"peers">): Promise<Resident<"peers">> {
+export async function startPeers(
+  surroundings: Surroundings<"peers">,
+  patience = usualPatience,
+): Promise<Resident<"peers">> {
   const { settings, log, post, fail } = surroundings;
   const { regionId: ownRegion, regions } = settings.config.cluster;
   const known = new Set<NodeId>(settings.peers.map(({ nodeId }) => nodeId));
@@ -39,6 +43,7 @@ export async function startPeers(surroundings: Surroundings<"peers">): Promise<R
 
   const door = await openDoor({
     address: settings.regionAddress,
+    patience,
     log,
     answerTo,
     onParcel: deliver,
@@ -56,7 +61,7 @@ export async function startPeers(surroundings: Surroundings<"peers">): Promise<R
   setImmediate(() => {
     if (stopped) return;
     for (const peer of settings.peers) links.set(peer.nodeId, link(peer));
-    regionLinks = openRegionLinks(surroundings);
+    regionLinks = openRegionLinks(surroundings, patience);
   });
 
   function link(peer: Peer): Link {
@@ -65,6 +70,7 @@ export async function startPeers(surroundings: Surroundings<"peers">): Promise<R
       address: peer,
       name: node,
       hello: helloTo(node, settings),
+      patience,
       log,
       onUp: ({ clientPort }) => post("gateway", { type: "link", node, clientAddress: `${host}:${clientPort}` }),
       onDown: () => post("gateway", { type: "link", node, clientAddress: null }),

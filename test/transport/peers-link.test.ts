@@ -13,7 +13,7 @@ import { openLink } from "../../src/transport/peers-link.ts";
 import { exchange } from "../../src/transport/peers-wire.ts";
 import { freePort } from "../cluster/ports.ts";
 import { patienceMs } from "../patience.ts";
-import { host } from "./streams.ts";
+import { host, patient } from "./streams.ts";
 import { settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/peers-link");
@@ -53,6 +53,7 @@ function dial(port: number) {
     address: { host, port },
     name: "b",
     hello: ours,
+    patience: patient,
     log: pino({ level: "silent" }),
     onUp: () => events.push("up"),
     onDown: () => events.push("down"),

@@ -8,6 +8,7 @@ import type { RegionMessage } from "../../src/actors/ballots.ts";
 import { logIndex, millis, nodeId, regionId, term } from "../../src/actors/scalars.ts";
 import { encodeGreeting, encodeParcel, type Hello } from "../../src/transport/codec-peer.ts";
 import { helloTo, helloToRegion } from "../../src/transport/peers-hello.ts";
+import { usualPatience } from "../../src/transport/peers-wire.ts";
 import type { Settings } from "../../src/transport/settings.ts";
 import { freePort } from "../cluster/ports.ts";
 import { host, openTunnel, start, stranger } from "./streams.ts";
@@ -177,21 +178,23 @@ test("a node that has another name when it comes back is another node", async ()
 });
 
 test("a way that swallows everything is found to be down, and is up again when it does so no longer", async () => {
-  const u1 = await start(settings("us", "u1", []));
+  const u1 = await start(settings("us", "u1", []), usualPatience);
   const tunnel = await openTunnel(u1.port);
-  const e1 = await start(settings("eu", "e1", [tunnel.port]));
+  const e1 = await start(settings("eu", "e1", [tunnel.port]), usualPatience);
   assert.equal(await linkOf(e1), ["us/u1", true]);
   tunnel.frozen = true;
   assert.equal(await linkOf(e1), ["us/u1", false]);
   e1.peers.receive(toUs("u1"));
   tunnel.frozen = false;
   assert.equal(await linkOf(e1), ["us/u1", true]);
-  e1.peers.receive(toUs("u1", pinging(2)));
+  // Again and again: where nobody is run for a while, the way may be found to be down once more.
+  const saying = setInterval(() => e1.peers.receive(toUs("u1", pinging(2))), 20);
   assert.equal(
     (await u1.room.letter("region", "told")).message,
     pinging(2),
     "what could not be said is not said later",
   );
+  clearInterval(saying);
   await Promise.all([e1.peers.stop(), u1.peers.stop()]);
   tunnel.close();
 });

@@ -7,11 +7,11 @@ import type { RaftMessage } from "../../src/actors/messages.ts";
 import { logIndex, millis, nodeId, requestId, term } from "../../src/actors/scalars.ts";
 import { encodeGreeting, encodeParcel } from "../../src/transport/codec-peer.ts";
 import { helloTo } from "../../src/transport/peers-hello.ts";
-import { exchange } from "../../src/transport/peers-wire.ts";
+import { exchange, usualPatience } from "../../src/transport/peers-wire.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
 import type { Settings } from "../../src/transport/settings.ts";
 import { freePort } from "../cluster/ports.ts";
-import { host, openTunnel, start, stranger } from "./streams.ts";
+import { host, openTunnel, patient, start, stranger } from "./streams.ts";
 import { type Mailroom, settingsOf } from "./surroundings.ts";
 
 const test = suite("transport/peers");
@@ -133,9 +133,9 @@ test("before its thread ends, a node hangs up on all others and is deaf", async 
 });
 
 test("a connection that swallows everything is given up and dialled again", async () => {
-  const b = await start(settings("b", { other: await freePort() }));
+  const b = await start(settings("b", { other: await freePort() }), usualPatience);
   const tunnel = await openTunnel(b.port);
-  const a = await start(settings("a", { other: tunnel.port }));
+  const a = await start(settings("a", { other: tunnel.port }), usualPatience);
   await up(a);
   tunnel.frozen = true;
   assert.is((await a.room.letter("gateway", "link")).clientAddress, null);
@@ -146,9 +146,10 @@ test("a connection that swallows everything is given up and dialled again", asyn
 });
 
 test("garbage at the port is answered or cut off, and reaches no actor", async () => {
-  const { a, b, stop } = await startPair();
-  await Promise.all([up(a), up(b)]);
-  const greeting = encodeGreeting(helloTo(nodeId("a"), b.room.settings));
+  const portOfB = await freePort();
+  const a = await start(settings("a", { other: portOfB }));
+  const settingsOfB = settings("b", { other: a.port, port: portOfB });
+  const greeting = encodeGreeting(helloTo(nodeId("a"), settingsOfB));
   const garbage = [
     Buffer.alloc(0),
     Buffer.from("GET / HTTP/1.1\r\n\r\n"),
@@ -191,15 +192,21 @@ test("garbage at the port is answered or cut off, and reaches no actor", async (
   await new Promise((resolve) => raw.on("close", resolve));
   assert.equal(a.room.failures, []);
   assert.is(a.room.posted.filter(({ to }) => to === "raft").length, 0);
-  // The strangers have pushed the true stream aside; it comes back.
+  // A stranger pushes the true stream aside; it comes back.
+  const b = await start(settingsOfB);
+  await up(b);
+  const { ended, close } = stranger(a.port, greeting);
+  assert.is((await b.room.letter("gateway", "link")).clientAddress, null);
+  assert.is((await ended).code, status.ABORTED);
+  close();
   const saying = setInterval(() => b.peers.receive(toA), 20);
   await a.room.letter("raft", "received");
   clearInterval(saying);
-  await stop();
+  await Promise.all([a.peers.stop(), b.peers.stop()]);
 });
 
 test("who opens a stream and says nothing is sent away", async () => {
-  const a = await start(settings("a", { other: await freePort() }));
+  const a = await start(settings("a", { other: await freePort() }), { ...patient, helloMs: 100 });
   const session = connectHttp2(`http://${host}:${a.port}`);
   const stream = session.request({
     ":method": "POST",
@@ -218,15 +225,18 @@ test("who opens a stream and says nothing is sent away", async () => {
 });
 
 test("an entry that this version cannot read stops the node", async () => {
-  const { a, b, stop } = await startPair();
-  await Promise.all([up(a), up(b)]);
-  const { ended, stream, close } = stranger(a.port, encodeGreeting(helloTo(nodeId("a"), b.room.settings)));
+  // The other node does not run: it would dial again, and push aside whoever speaks in its name.
+  const a = await start(settings("a", { other: await freePort() }));
+  const { ended, stream, close } = stranger(
+    a.port,
+    encodeGreeting(helloTo(nodeId("a"), settingsOf({ node: "b", voters }))),
+  );
   // An append request of term 1 with entry 1, whose command has number 15.
   stream.write(Buffer.from([18, 12, 42, 10, 8, 1, 34, 6, 8, 1, 16, 1, 122, 0]));
   await ended;
   assert.match((await a.room.failure()).message, /entry 1: a kind of command that this version does not know/);
   close();
-  await stop();
+  await a.peers.stop();
 });
 
 test("a port that is taken is a clear refusal to start", async () => {

@@ -3,15 +3,19 @@
 import { connect, createServer, type Socket } from "node:net";
 import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { startPeers } from "../../src/transport/peers.ts";
-import { exchange } from "../../src/transport/peers-wire.ts";
+import { exchange, type Patience } from "../../src/transport/peers-wire.ts";
 import type { Settings } from "../../src/transport/settings.ts";
+import { patienceMs } from "../patience.ts";
 import { mailroom } from "./surroundings.ts";
 
 export const host = "127.0.0.1";
 
-export async function start(of: Settings) {
+/** Of nodes that take nobody for dead who is only slow. */
+export const patient: Patience = { helloMs: patienceMs, silenceMs: patienceMs, answerMs: patienceMs };
+
+export async function start(of: Settings, patience = patient) {
   const room = mailroom<"peers">(of);
-  const peers = await startPeers(room);
+  const peers = await startPeers(room, patience);
   return { room, peers, port: Number(peers.inspect().port) };
 }
 
