@@ -1,6 +1,7 @@
 // Watches how much room is left for this node's data, in the disk and in the map that the operator has allowed. From 80 % on
 // nothing new shall be begun, so that a full disk is a clear refusal and never a failed commit.
 
+import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
 
 /** From this share on room is scarce, and it is again plenty below `plenty`, so that it does not flutter between the two. */
@@ -22,6 +23,12 @@ export function isScarce({ usedBytes, mapBytes, diskShare }: Room, before: boole
   return Math.max(usedBytes / mapBytes, diskShare) >= (before ? plenty : scarce);
 }
 
+/** The share of a disk that is in use, as `df` tells it: what the system keeps for itself is neither used nor free. */
+export function diskShareOf({ blocks, bfree, bavail }: Pick<StatsFs, "blocks" | "bfree" | "bavail">): number {
+  const used = blocks - bfree;
+  return used / (used + bavail);
+}
+
 export interface RoomWatch {
   readonly isScarce: () => boolean;
   /** Looks at once: for when much has been written since the last look. */
@@ -37,9 +44,9 @@ export function watchRoom(
   let state = false;
   let open = true;
   async function look(): Promise<void> {
-    const { blocks, bavail } = await statfs(directory);
+    const disk = await statfs(directory);
     if (!open) return;
-    const now = isScarce({ usedBytes: usedBytes(), mapBytes, diskShare: 1 - bavail / blocks }, state);
+    const now = isScarce({ usedBytes: usedBytes(), mapBytes, diskShare: diskShareOf(disk) }, state);
     if (now === state) return;
     state = now;
     onChange(now);

@@ -11,7 +11,7 @@ import { encodeEntry } from "../../src/transport/codec.ts";
 import { withChecksum } from "../../src/transport/codec-wire.ts";
 import { exitCodes, StartError } from "../../src/transport/resident.ts";
 import { startStorage } from "../../src/transport/storage.ts";
-import { isScarce } from "../../src/transport/storage-room.ts";
+import { diskShareOf, isScarce } from "../../src/transport/storage-room.ts";
 import { patienceMs } from "../patience.ts";
 import { freshDirectory, mailroom, settingsOf } from "./surroundings.ts";
 
@@ -275,6 +275,12 @@ test("room is scarce from 80 % of map or disk on, and plenty again a little belo
   assert.is(isScarce(room(10, 0.8), false), true);
   assert.is(isScarce(room(79, 0.1), true), true);
   assert.is(isScarce(room(77, 0.77), true), false);
+});
+
+test("a disk is as full as df says: what the system keeps of it for itself is neither used nor free", () => {
+  assert.is(diskShareOf({ blocks: 1_000, bfree: 850, bavail: 150 }), 0.5);
+  assert.is(diskShareOf({ blocks: 1_000, bfree: 1_000, bavail: 950 }), 0);
+  assert.is(diskShareOf({ blocks: 1_000, bfree: 50, bavail: 0 }), 1);
 });
 
 test("the gateway is told when room becomes scarce, and when it is plenty again", async () => {
