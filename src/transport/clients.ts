@@ -34,8 +34,8 @@ import {
 } from "./clients/services.ts";
 import type { Resident, StartResident } from "./resident.ts";
 
-/** How long calls that are under way may take to end when the node stops. */
-const graceMs = 2_000;
+/** How long calls that are under way may take to be answered when the node stops, and as long again may their answers take. */
+export const graceMs = 1_000;
 
 const services = [statelessService, leasedService, nativeService, electionService];
 const listed = [...services, "grpc.health.v1.Health"];
@@ -82,7 +82,7 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
     waiting: waitingPaths,
   });
   const http = await openHttpServer(app, settings).catch(async (error) => {
-    await grpc.stop(0);
+    await grpc.stop(Promise.resolve());
     throw error;
   });
 
@@ -120,15 +120,27 @@ export const startClients: StartResident<"clients"> = async (surroundings) => {
       calls.close();
       health.set(false);
       streams.end();
-      // What has not been answered by then will not be.
-      const late = setTimeout(calls.abandon, graceMs / 2);
-      await Promise.all([grpc.stop(graceMs), http.stop(graceMs)]);
-      clearTimeout(late);
+      const late = newLastCall(calls.abandon);
+      await Promise.all([grpc.stop(late.over), http.stop(late.over)]);
+      late.forget();
       calls.abandon();
     },
   };
   return resident;
 };
+
+/** Tells when what has not been answered will not be. `over` once the answers have had time to go out: counted from there, so
+ *  that a process that was not run for a while does not cut them off. */
+function newLastCall(tell: () => void): { readonly over: Promise<void>; readonly forget: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      tell();
+      timer = setTimeout(resolve, graceMs);
+    }, graceMs);
+  });
+  return { over, forget: () => clearTimeout(timer) };
+}
 
 function describe({ leader, leaderReachable }: Standing, self: NodeId): string {
   if (leader === null) return "no leader is known";

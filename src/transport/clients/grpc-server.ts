@@ -10,8 +10,8 @@ import { listen, trackConnections } from "./listen.ts";
 export interface GrpcServer {
   readonly port: number;
   readonly connections: () => number;
-  /** No call begins any more; resolves when all have ended, at the latest after `graceMs`. */
-  readonly stop: (graceMs: number) => Promise<void>;
+  /** No call begins any more; resolves when all have ended, at the latest when it is late. */
+  readonly stop: (late: Promise<void>) => Promise<void>;
   /** Drops all connections as they are. */
   readonly cut: () => void;
 }
@@ -65,16 +65,11 @@ export async function openGrpcServer(server: Server, settings: Settings, paths: 
       socket.close();
       drop();
     },
-    stop: async (graceMs) => {
+    stop: async (late) => {
       const closed = new Promise<void>((resolve) => socket.close(() => resolve()));
       const shutDown = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      let force: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        force = setTimeout(resolve, graceMs);
-      });
       // From Node 24 on grpc-js calls itself shut down while calls are under way; the connections last as long as they do.
       await Promise.race([Promise.all([shutDown, closed]), late]);
-      clearTimeout(force);
       server.forceShutdown();
       drop();
       await closed;

@@ -11,8 +11,8 @@ import { listen, trackConnections } from "./listen.ts";
 export interface HttpServer {
   readonly port: number;
   readonly connections: () => number;
-  /** No request begins any more; resolves when all have ended, at the latest after `graceMs`. */
-  readonly stop: (graceMs: number) => Promise<void>;
+  /** No request begins any more; resolves when all have ended, at the latest when it is late. */
+  readonly stop: (late: Promise<void>) => Promise<void>;
 }
 
 /** How long headers, and a whole request, may take to arrive; how often that is looked at; how long idle connections stay. */
@@ -59,14 +59,13 @@ export async function openHttpServer(app: FastifyInstance, settings: Settings): 
   return {
     port,
     connections: () => connections.size,
-    stop: async (graceMs) => {
-      const force = setTimeout(() => {
+    stop: async (late) => {
+      void late.then(() => {
         for (const connection of connections) connection.destroy();
-      }, graceMs);
+      });
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await Promise.all([app.close(), closed]);
-      clearTimeout(force);
     },
   };
 }

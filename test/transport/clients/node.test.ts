@@ -16,6 +16,7 @@ import { protoPath as healthProtoPath } from "grpc-health-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
+import { graceMs } from "../../../src/transport/clients.ts";
 import { StartError } from "../../../src/transport/resident.ts";
 import { came, type House, http, openHouse, standing } from "./scripted-gateway.ts";
 
@@ -195,7 +196,10 @@ test("a port in use is told by its variable, and nothing stays open", async () =
   await again.stop();
 });
 
-test("a stop ends streams and calls with UNAVAILABLE, and closes both doors", async () => {
+/** Nothing of this process is run for so long. */
+const standStill = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+test("a stop ends streams and calls with UNAVAILABLE, and closes both doors, also in a process that was not run", async () => {
   const house = await openHouse();
   house.follow(() => null);
   const stream = house.leased.heartbeat();
@@ -206,7 +210,9 @@ test("a stop ends streams and calls with UNAVAILABLE, and closes both doors", as
   const pendingHttp = http(house, "POST", "/v1/lease/renew", '{"lease_id":1}');
   const idle = connect(house.httpPort, "127.0.0.1");
   await house.until((letters) => letters.length === 3);
-  await house.resident.stop();
+  const stopped = house.resident.stop();
+  standStill(2 * graceMs + 100);
+  await stopped;
   assert.is((await ended).code, status.UNAVAILABLE);
   const { error } = await pending;
   assert.is(error?.code, status.UNAVAILABLE);
