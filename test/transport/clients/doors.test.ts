@@ -136,9 +136,10 @@ test("unknown methods are UNIMPLEMENTED, however they are spelt", async ({ house
   await isServed(house);
 });
 
-test("a deadline too far off to be counted is no deadline", async ({ house }) => {
+test("a deadline too far off to be counted is no deadline", async () => {
+  const house = await openHouse({ requestMsMax: millis(600_000) });
   const session = connectHttp2(`http://${house.grpcAddress}`);
-  for (const timeout of ["99999999H", "600H", "35792M", "2147484S", "4S"]) {
+  for (const timeout of ["99999999H", "600H", "35792M", "2147484S", "400S"]) {
     const stream = session.request({
       ":method": "POST",
       ":path": "/com.geastalt.lock.grpc.LockService/CheckLock",
@@ -149,33 +150,41 @@ test("a deadline too far off to be counted is no deadline", async ({ house }) =>
     const headers = await new Promise<Record<string, unknown>>((resolve) => stream.on("response", resolve));
     assert.is(headers["grpc-status"], undefined, `${timeout}: an answer, not an error, comes first`);
     const { budget } = house.lastRequest();
-    assert.ok(timeout === "4S" ? budget < 4_000 : budget === 5_000, `${timeout}: ${budget}`);
+    assert.ok(timeout === "400S" ? budget < 400_000 : budget === 600_000, `${timeout}: ${budget}`);
     stream.close();
   }
   session.destroy();
+  await house.stop();
 });
 
 test("a client that cancels, goes away or runs out of time cancels its call", async ({ house }) => {
   house.follow(() => null);
-  const cancelled = (): number => house.letters.filter(({ type }) => type === "cancelled").length;
-  const before = cancelled();
-  const requests = house.letters.length;
+  const begun = house.letters.length;
+  const requests = () => house.letters.slice(begun).filter((letter) => letter.type === "request");
+  const asked = (count: number) => house.until(() => requests().length === count);
+  const allCancelled = () =>
+    house.until((letters) =>
+      requests().every(({ call }) => letters.some((letter) => letter.type === "cancelled" && letter.call === call)),
+    );
   const call = house.stateless.checkLock({ lockId: "lock" }, () => undefined);
-  await house.until((letters) => letters.length > requests);
+  await asked(1);
   call.cancel();
-  await house.until(() => cancelled() === before + 1);
-  const deadline = Date.now() + 1_000;
-  const { error } = await came((done) =>
-    house.stateless.checkLock({ lockId: "lock" }, new Metadata(), { deadline }, done),
-  );
-  assert.is(error?.code, status.DEADLINE_EXCEEDED);
-  await house.until(() => cancelled() === before + 2);
-  const asked = house.letters.length;
+  await allCancelled();
+  // How long a request is under way is the machine's affair: if it runs out of time before it arrives, the next has more.
+  for (let patienceMs = 250; requests().length === 1; patienceMs *= 4) {
+    const deadline = Date.now() + patienceMs;
+    const { error } = await came((done) =>
+      house.stateless.checkLock({ lockId: "lock" }, new Metadata(), { deadline }, done),
+    );
+    assert.is(error?.code, status.DEADLINE_EXCEEDED);
+  }
+  await allCancelled();
+  const before = requests().length;
   const socket = connect(house.httpPort, "127.0.0.1");
   socket.write('POST /v1/lease/renew HTTP/1.1\r\nhost: a\r\ncontent-length: 14\r\n\r\n{"lease_id":1}');
-  await house.until((letters) => letters.length > asked);
+  await asked(before + 1);
   socket.destroy();
-  await house.until(() => cancelled() === before + 3);
+  await allCancelled();
   assert.is(house.resident.inspect().callsUnderWay, 0);
 });
 

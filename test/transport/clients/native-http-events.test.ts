@@ -148,7 +148,7 @@ test("a node that stops ends the streams, and clients come back elsewhere", asyn
   tell(house, letter.call, 4, []);
   const stream = await response;
   const stopped = house.stop();
-  assert.match(await until(stream, /event: over/), /"reason":"stopping"/);
+  assert.match(await until(stream, /event: over\n.*\n\n/), /"reason":"stopping"/);
   stream.resume();
   await stopped;
 });
