@@ -18,6 +18,7 @@ import * as assert from "uvu/assert";
 import { fencingToken, leaseId, millis } from "../../../src/actors/scalars.ts";
 import { graceMs } from "../../../src/transport/clients.ts";
 import { StartError } from "../../../src/transport/resident.ts";
+import { freePort } from "../../cluster/ports.ts";
 import { came, type House, http, openHouse, standing } from "./scripted-gateway.ts";
 
 const test = suite<{ house: House }>("transport/clients/node");
@@ -165,6 +166,9 @@ test("metrics count calls by method and code, and never name a lock", async ({ h
   assert.not.ok(text.includes("secret"));
 });
 
+/** Where nobody else will listen once this process does so no longer. */
+const freeAddress = async () => ({ host: "127.0.0.1", port: await freePort() });
+
 /** Why a connection cannot be opened; null if it can. */
 const refusal = (port: number): Promise<string | null> =>
   new Promise((resolve) => {
@@ -177,9 +181,10 @@ test("a port in use is told by its variable, and nothing stays open", async () =
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const { port } = other.address() as AddressInfo;
   const taken = { host: "127.0.0.1", port };
+  const grpcAddress = await freeAddress();
   for (const [changes, message] of [
     [{ grpcAddress: taken }, `GRPC_PORT ${port} is already in use`],
-    [{ httpAddress: taken }, `HTTP_PORT ${port} is already in use`],
+    [{ grpcAddress, httpAddress: taken }, `HTTP_PORT ${port} is already in use`],
   ] as const) {
     const error = await openHouse(changes).then(
       () => null,
@@ -190,9 +195,7 @@ test("a port in use is told by its variable, and nothing stays open", async () =
   }
   await new Promise((resolve) => other.close(resolve));
   // The gRPC port that was open while the HTTP port was refused is free again.
-  const first = await openHouse();
-  await first.stop();
-  const again = await openHouse({ grpcAddress: { host: "127.0.0.1", port: first.grpcPort } });
+  const again = await openHouse({ grpcAddress });
   await again.stop();
 });
 
@@ -200,7 +203,7 @@ test("a port in use is told by its variable, and nothing stays open", async () =
 const standStill = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 test("a stop ends streams and calls with UNAVAILABLE, and closes both doors, also in a process that was not run", async () => {
-  const house = await openHouse();
+  const house = await openHouse({ grpcAddress: await freeAddress(), httpAddress: await freeAddress() });
   house.follow(() => null);
   const stream = house.leased.heartbeat();
   stream.on("error", () => undefined).resume();
@@ -228,7 +231,7 @@ test("a stop ends streams and calls with UNAVAILABLE, and closes both doors, als
 });
 
 test("before its thread ends, every connection that speaks HTTP/2 is dropped as it is", async () => {
-  const house = await openHouse();
+  const house = await openHouse({ grpcAddress: await freeAddress() });
   house.follow(() => null);
   const pending = came((done) => house.leased.renewLease({ leaseId: 1n }, done));
   await house.until((letters) => letters.length === 1);
