@@ -29,13 +29,14 @@ type Signal = keyof typeof signalExitCodes;
 export interface Pace {
   /** Tells signals apart that are one. */
   readonly now: () => Instant;
-  /** How long a thread that was asked to end may take before it is ended. */
+  /** How long a thread that was asked to end may take before it is ended. Node aborts the process if that thread has connections on
+   *  which something comes, so this is long for one that is only not run. */
   readonly askedMs: number;
   /** How long threads may take to end before the process is killed. */
   readonly endMsMax: number;
 }
 
-const usualPace: Pace = { now, askedMs: 1_000, endMsMax: 10_000 };
+const usualPace: Pace = { now, askedMs: 5_000, endMsMax: 10_000 };
 
 export interface NodeOptions {
   readonly settings: Settings;
