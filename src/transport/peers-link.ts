@@ -48,8 +48,6 @@ const redialMs = { min: 50, max: 1_000, afterDisagreement: 5_000 } as const;
 const steadyMs = 5_000;
 /** A link that rests looks so seldom whether its address leads to another node by now. */
 const restMs = 60_000;
-/** How long what is waiting may take at a clean stop. */
-const farewellMs = 500;
 
 type Stream = ClientDuplexStream<Buffer, Buffer>;
 
@@ -190,7 +188,7 @@ export function openLink({ address, name, hello, patience, log, onUp, onDown }: 
     close: async () => {
       flush();
       stopDialling();
-      if (speaking !== null) await farewell(speaking);
+      if (speaking !== null) await farewell(speaking, patience);
       hangUp();
     },
     cut: () => {
@@ -251,11 +249,11 @@ function dial({ address, hello, patience }: Dialled, { up, down }: AttemptEvents
 }
 
 /** Waits until the other side has taken everything, but not for long. */
-function farewell({ stream }: Attempt): Promise<void> {
+function farewell({ stream }: Attempt, { farewellMs }: Patience): Promise<void> {
   return new Promise((resolve) => {
-    const patience = setTimeout(resolve, farewellMs);
+    const late = setTimeout(resolve, farewellMs);
     stream.once("status", () => {
-      clearTimeout(patience);
+      clearTimeout(late);
       resolve();
     });
     stream.end();

@@ -35,10 +35,12 @@ export interface Patience {
   readonly silenceMs: number;
   /** One that does not answer within so long has died. */
   readonly answerMs: number;
+  /** How long what is waiting may take to be heard at a clean stop. */
+  readonly farewellMs: number;
 }
 
 /** A connection that has died, or that goes into a black hole, is noticed within three seconds. */
-export const usualPatience: Patience = { helloMs, silenceMs: 1_000, answerMs: 2_000 };
+export const usualPatience: Patience = { helloMs, silenceMs: 1_000, answerMs: 2_000, farewellMs: 500 };
 
 const bothEnds = ({ silenceMs, answerMs }: Patience): ChannelOptions => ({
   "grpc.keepalive_time_ms": silenceMs,

@@ -3,7 +3,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
 import { startPeers } from "../../src/transport/peers.ts";
-import { exchange, type Patience } from "../../src/transport/peers-wire.ts";
+import { exchange, type Patience, usualPatience } from "../../src/transport/peers-wire.ts";
 import type { Settings } from "../../src/transport/settings.ts";
 import { patienceMs } from "../patience.ts";
 import { mailroom } from "./surroundings.ts";
@@ -11,7 +11,7 @@ import { mailroom } from "./surroundings.ts";
 export const host = "127.0.0.1";
 
 /** Of nodes that take nobody for dead who is only slow. */
-export const patient: Patience = { helloMs: patienceMs, silenceMs: patienceMs, answerMs: patienceMs };
+export const patient: Patience = { ...usualPatience, helloMs: patienceMs, silenceMs: patienceMs, answerMs: patienceMs };
 
 export async function start(of: Settings, patience = patient) {
   const room = mailroom<"peers">(of);
