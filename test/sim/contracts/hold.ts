@@ -19,7 +19,7 @@ const places = [
   "test/actors",
 ];
 /** It ends what hangs; single tests have a patience of their own, and a machine may be many times slower than another. */
-const fileMsMax = 15 * 60_000;
+const fileMsMax = 30 * 60_000;
 /** A file that has said what came of it ends soon, unless what failed has left something open. */
 const endMsMax = 60_000;
 
