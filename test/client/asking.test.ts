@@ -1,12 +1,12 @@
 // What a client asks beside waiting for its locks, and letters that cross: each answer under the code that says what is so.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { acquire } from "../../src/client/acquiring.ts";
 import { newHolding } from "../../src/client/holding.ts";
 import { type Client, connect, type LockError } from "../../src/client/index.ts";
 import type { CallLetter } from "../../src/client/link.ts";
 import type { ConnectOptions, LockOptions } from "../../src/client/options.ts";
+import { suite } from "../suite.ts";
 import { type FakeService, rejection, withFake } from "./fake-service.ts";
 import { patient } from "./time.ts";
 

@@ -1,13 +1,13 @@
 // What a program gives is checked before anything is sent: the error names what is at fault and the limit.
 
 import { readFileSync } from "node:fs";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { demandOf, demandsOf, settingOf, specOf, wholeIn, wishIn } from "../../src/client/checking.ts";
 import { LockError } from "../../src/client/errors.cts";
 import type { ConnectOptions, WatchWish } from "../../src/client/options.ts";
 import { connectOptionsIn, optionsIn } from "../../src/client/options-given.ts";
 import { version } from "../../src/client/version.ts";
+import { suite } from "../suite.ts";
 
 const test = suite("checking");
 

@@ -1,8 +1,8 @@
 // How a client comes to a session, through which endpoints, and how it leaves.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, type LockError } from "../../src/client/index.ts";
+import { suite } from "../suite.ts";
 import { type FakeService, rejection, withFake } from "./fake-service.ts";
 import { patient, undisturbed } from "./time.ts";
 

@@ -1,8 +1,8 @@
 // Whatever a program gives a client is refused by itself, with a sentence: nothing of it reaches the thread that keeps the locks.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, LockError } from "../../src/client/index.ts";
+import { suite } from "../suite.ts";
 import { rejection, withFake } from "./fake-service.ts";
 import { patient } from "./time.ts";
 

@@ -1,9 +1,9 @@
 // The leases of a client, against a session that is told what to say: since when a lease counts.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { settingOf } from "../../src/client/checking.ts";
 import { newLeases } from "../../src/client/thread/leases.ts";
+import { suite } from "../suite.ts";
 
 const test = suite("leases");
 

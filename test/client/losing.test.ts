@@ -1,6 +1,5 @@
 // How a lock is lost: in time, once and for all, and seen at once.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Client,
@@ -11,6 +10,7 @@ import {
   type LockState,
 } from "../../src/client/index.ts";
 import { EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { suite } from "../suite.ts";
 import { aborted, type FakeService, rejection, type Said, type Told, withFake } from "./fake-service.ts";
 import { patient, together } from "./time.ts";
 

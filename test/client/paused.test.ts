@@ -2,8 +2,8 @@
 // told to, and that is when enough time has gone by, however long they have not been run beside that.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
 import { withFake } from "./fake-service.ts";
 import { type Program, withProgram } from "./program.ts";
 import { patient, together } from "./time.ts";

@@ -1,8 +1,8 @@
 // How leases are renewed, and since when they count.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, type ConnectOptions, connect } from "../../src/client/index.ts";
+import { suite } from "../suite.ts";
 import { aborted, type FakeService, withFake } from "./fake-service.ts";
 import { patient } from "./time.ts";
 

@@ -1,10 +1,10 @@
 // The SDK and real nodes: what a program relies on while nodes die, loops block and processes are stopped.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type LockError, type LockEvent } from "../../src/client/index.ts";
 import { at, type Cluster, until, withCluster } from "../cluster/cluster.ts";
+import { suite } from "../suite.ts";
 import { aborted, rejection } from "./fake-service.ts";
 import { withProgram } from "./program.ts";
 import { together, patient as withoutHaste } from "./time.ts";

@@ -1,10 +1,10 @@
 // How locks are asked for, waited for, given up and given back: against a service that can be told to misbehave.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, type ConnectOptions, connect, type LockError } from "../../src/client/index.ts";
 import { WaitEnd } from "../../src/transport/generated/lockmgr/v1/lock.ts";
 import { Mode } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { suite } from "../suite.ts";
 import { type FakeService, rejection, withFake } from "./fake-service.ts";
 import { patient, undisturbed } from "./time.ts";
 

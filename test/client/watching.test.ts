@@ -1,9 +1,9 @@
 // Watches and elections: without gaps or repeats, whatever becomes of the connection.
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, type LockError } from "../../src/client/index.ts";
 import { type Event, EventKind } from "../../src/transport/generated/lockmgr/v1/types.ts";
+import { suite } from "../suite.ts";
 import { blank, type FakeService, rejection, withFake } from "./fake-service.ts";
 import { patient } from "./time.ts";
 

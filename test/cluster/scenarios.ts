@@ -67,15 +67,9 @@ export function onStage(title: string, size: number): { (rule: string, play: Pla
         if (options === undefined) known.set(owner, client);
         return client;
       };
-      await orLastWords(cluster, () => inTime(rule, play({ cluster, stubs, join })).catch(rethrowReadable));
+      await orLastWords(cluster, () => inTime(rule, play({ cluster, stubs, join })));
     });
   return Object.assign(scene, { run: () => scenes.run() });
-}
-
-/** uvu takes the details of any error for a text of its own, and fails to say what has failed if they are none. */
-function rethrowReadable(error: unknown): never {
-  if (!(error instanceof LockError)) throw error;
-  throw new Error(`${error.code}: ${error.message} ${JSON.stringify(error.details)}`, { cause: error });
 }
 
 /** A promise that is never kept fails its scenario, not the whole file. */
